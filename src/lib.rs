@@ -1,1 +1,28 @@
-//! spatialclaw
+//! spatialclaw answers spatial questions about what a robot sees with measured, uncertain, evidenced values.
+//!
+//! Modules stand in a fixed order; each may use only itself and those before it (a test holds this):
+//!
+//! | module | owns |
+//! |---|---|
+//! | [`error_code`] | leaf: the stable codes with which a question can be refused |
+//! | [`geometry`] | pure maths in metres and radians: quantities, cameras, clouds, planes, boxes, relations, motion |
+//! | [`scene`] | what the robot saw and from where: images, synchronisation, buffers, transforms, snapshots |
+//! | [`perception`] | port: who says which pixels belong to what, and how far they are |
+//! | [`llm`] | port: who writes the cells |
+//! | [`answer`] | typed values, evidence and refusals |
+//! | [`tools`] | what a cell can call |
+//! | [`kernel`] | the persistent, sandboxed Rhai kernel that runs cells |
+//! | [`agent`] | the loop from question to answer |
+//! | [`config`] | parameters, as written and as checked |
+//! | [`app`] | all of the above as one service, still without ROS |
+//! | `ros` | the ROS 2 rim (feature `ros`) |
+
+pub mod agent;
+pub mod answer;
+pub mod error_code;
+pub mod geometry;
+pub mod kernel;
+pub mod llm;
+pub mod perception;
+pub mod scene;
+pub mod tools;

@@ -1,0 +1,80 @@
+//! Depth images and their noise.
+
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+/// Depth along the optical z axis in metres, row-major H×W. NaN where unknown (REP-118).
+#[derive(Clone, Debug)]
+pub struct DepthMap {
+    width_px: u32,
+    height_px: u32,
+    depth_m: Arc<[f32]>,
+}
+
+impl DepthMap {
+    /// `None` unless `depth_m` has `width_px * height_px` entries. Values that are not positive and finite become NaN.
+    pub fn new(width_px: u32, height_px: u32, mut depth_m: Vec<f32>) -> Option<DepthMap> {
+        if depth_m.len() as u64 != u64::from(width_px) * u64::from(height_px) {
+            return None;
+        }
+        for depth in &mut depth_m {
+            if !(depth.is_finite() && *depth > 0.0) {
+                *depth = f32::NAN;
+            }
+        }
+        Some(DepthMap { width_px, height_px, depth_m: depth_m.into() })
+    }
+
+    /// Width in pixels.
+    pub fn width_px(&self) -> u32 {
+        self.width_px
+    }
+
+    /// Height in pixels.
+    pub fn height_px(&self) -> u32 {
+        self.height_px
+    }
+
+    /// All values, row-major H×W, NaN where unknown.
+    pub fn depth_m(&self) -> &[f32] {
+        &self.depth_m
+    }
+
+    /// Depth at a pixel; `None` outside the image or where unknown.
+    pub fn at(&self, u_px: u32, v_px: u32) -> Option<f32> {
+        if u_px >= self.width_px || v_px >= self.height_px {
+            return None;
+        }
+        let depth = *self.depth_m.get(v_px as usize * self.width_px as usize + u_px as usize)?;
+        depth.is_finite().then_some(depth)
+    }
+}
+
+/// One standard deviation of depth along z: `constant_m + quadratic_per_m * (z - offset_m)^2`, metres.
+///
+/// The default is the axial noise of a structured-light camera in Nguyen, Izadi and Lovell, "Modeling Kinect Sensor
+/// Noise for Improved 3D Reconstruction and Tracking", 3DIMPVT 2012, equation 2.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct DepthNoise {
+    /// Sigma at `offset_m`.
+    pub constant_m: f64,
+    /// Growth with the square of the distance beyond `offset_m`.
+    pub quadratic_per_m: f64,
+    /// Distance of least noise.
+    pub offset_m: f64,
+}
+
+impl Default for DepthNoise {
+    fn default() -> Self {
+        DepthNoise { constant_m: 0.0012, quadratic_per_m: 0.0019, offset_m: 0.4 }
+    }
+}
+
+impl DepthNoise {
+    /// One standard deviation at depth `depth_m`.
+    pub fn sigma_m(&self, depth_m: f64) -> f64 {
+        let beyond_m = (depth_m - self.offset_m).max(0.0);
+        self.constant_m + self.quadratic_per_m * beyond_m * beyond_m
+    }
+}

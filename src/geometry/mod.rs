@@ -1,0 +1,44 @@
+//! Pure maths in metres and radians: quantities with sigma, cameras, depth, clouds, planes, boxes, relations, motion.
+//!
+//! It knows nothing of time, coordinate-frame names, topics or scripts, and reads no clock. Every function is deterministic.
+//! A new measurement is a new file here, with its source, its error model and a test against an analytic scene.
+
+pub mod boxes;
+pub mod calibration;
+pub mod camera;
+pub mod cloud;
+pub mod depth_map;
+pub mod distance;
+pub mod mask;
+pub mod motion;
+pub mod plane;
+pub mod quantity;
+pub mod relations;
+
+pub use boxes::UprightBox;
+pub use camera::Intrinsics;
+pub use cloud::{PointCloud, PoseSigma};
+pub use depth_map::{DepthMap, DepthNoise};
+pub use mask::{Mask, PixelBox};
+pub use plane::Plane;
+pub use quantity::{Quantity, Unit};
+
+use thiserror::Error;
+
+/// Why a measurement was not made.
+#[derive(Clone, Debug, Error, PartialEq)]
+pub enum GeometryError {
+    /// Fewer points than the method needs.
+    #[error("{what} has {found} points with valid depth, at least {expected} are needed")]
+    TooFewPoints {
+        /// What the points lie on.
+        what: String,
+        /// Points found.
+        found: usize,
+        /// Points needed.
+        expected: usize,
+    },
+    /// A precondition of the method does not hold; the text says which and what to do.
+    #[error("{0}")]
+    NotMeasurable(String),
+}

@@ -1,0 +1,154 @@
+//! The persistent, sandboxed Rhai kernel that runs cells.
+
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+use tokio_util::sync::CancellationToken;
+
+use crate::{
+    answer::{Answer, AnswerKind, Refusal},
+    error_code::ErrorCode,
+    llm::Picture,
+    perception::Perception,
+    scene::{FrameId, Snapshot},
+};
+
+/// What one goal's kernel is given. Nothing else can be reached from a cell.
+#[derive(Clone)]
+pub struct KernelContext {
+    /// The world of this question.
+    pub snapshot: Arc<Snapshot>,
+    /// Who segments.
+    pub perception: Perception,
+    /// The question as asked.
+    pub question: String,
+    /// How the answer must be typed.
+    pub answer_kind: AnswerKind,
+    /// Allowed answers; empty = any.
+    pub choices: Vec<String>,
+    /// Frame of points and poses in the answer.
+    pub target_frame: FrameId,
+    /// Limits.
+    pub limits: Limits,
+    /// Ends the running cell.
+    pub cancel: CancellationToken,
+    /// Steady time at which the goal ends.
+    pub deadline: Instant,
+}
+
+/// What one cell may use.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Limits {
+    /// Rhai operations in one cell.
+    pub max_operations: u64,
+    /// Bytes held by the kernel's thread.
+    pub max_memory_bytes: usize,
+    /// Nested calls.
+    pub max_call_depth: usize,
+    /// Steady time of one cell.
+    pub max_cell_time: Duration,
+    /// Bytes of printed output kept from one cell.
+    pub max_output_bytes: usize,
+    /// Pictures shown by one cell.
+    pub max_pictures: usize,
+    /// Tool calls over the goal.
+    pub max_tool_calls: u32,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Limits {
+            max_operations: 5_000_000,
+            max_memory_bytes: 512 << 20,
+            max_call_depth: 64,
+            max_cell_time: Duration::from_secs(30),
+            max_output_bytes: 64 << 10,
+            max_pictures: 8,
+            max_tool_calls: 500,
+        }
+    }
+}
+
+/// One script to run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Cell {
+    /// 1-based number within the goal.
+    pub id: u32,
+    /// Why it is run, in the model's words.
+    pub purpose: String,
+    /// Rhai source.
+    pub source: String,
+}
+
+/// An error inside a cell, for the model.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CellError {
+    /// 1-based line within the cell, if known.
+    pub line: Option<usize>,
+    /// 1-based column, if known.
+    pub column: Option<usize>,
+    /// What was found, what was wanted, what to try next.
+    pub message: String,
+    /// The typed refusal it would be, when a tool said so.
+    pub code: Option<ErrorCode>,
+}
+
+/// How a cell ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CellStatus {
+    /// Ran to its end, or submitted.
+    Completed,
+    /// The static check refused it; nothing ran.
+    Rejected(Vec<CellError>),
+    /// Stopped at an error.
+    Failed(CellError),
+    /// Operations, memory, depth or output ran out.
+    LimitReached(CellError),
+    /// Its time or the goal's deadline ended.
+    TimedOut,
+    /// The goal was cancelled.
+    Cancelled,
+}
+
+/// A variable as the model is told about it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct VariableSummary {
+    /// Name.
+    pub name: String,
+    /// Type, shape, range and frame.
+    pub summary: String,
+    /// New, or changed by content.
+    pub is_new: bool,
+}
+
+/// What a cell submitted.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Submission {
+    /// `ReturnAnswer(...)`.
+    Answer(Answer),
+    /// `Refuse(code, message)`.
+    Refusal(Refusal),
+}
+
+/// Everything that came of one cell.
+#[derive(Clone, Debug)]
+pub struct CellReport {
+    /// How it ended.
+    pub status: CellStatus,
+    /// What it printed.
+    pub stdout: String,
+    /// Value of a trailing expression.
+    pub value: Option<String>,
+    /// New and changed variables.
+    pub variables: Vec<VariableSummary>,
+    /// Pictures from `show(...)`.
+    pub pictures: Vec<Picture>,
+    /// What was submitted, if anything.
+    pub submission: Option<Submission>,
+    /// Tool calls of this cell.
+    pub n_tool_calls: u32,
+    /// Time it took.
+    pub elapsed: Duration,
+}

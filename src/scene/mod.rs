@@ -1,0 +1,21 @@
+//! What the robot saw and from where: stamped images, synchronisation, bounded buffers, transforms, and the immutable snapshot
+//! that one question works on.
+//!
+//! It knows nothing of ROS messages (the rim hands it plain bytes and numbers), models or scripts, and reads no clock: `now` is an
+//! argument. After a [`Snapshot`] is taken nothing reads a buffer again, so any answer can be replayed.
+
+pub mod camera_frame;
+pub mod frame_buffer;
+pub mod image_decode;
+pub mod labels;
+pub mod scene_buffer;
+pub mod snapshot;
+pub mod stamp;
+pub mod sync;
+pub mod tf_buffer;
+
+pub use camera_frame::CameraFrame;
+pub use labels::{LabelImage, LabelNames};
+pub use snapshot::{InputProblem, PosedCamera, Snapshot, View};
+pub use stamp::{FrameId, Stamp};
+pub use tf_buffer::{TfBuffer, TfError, TransformSet};
