@@ -62,12 +62,14 @@ fn heavy_dependencies_stay_at_home() {
     let mut violations = Vec::new();
     for file in source_files() {
         for (dependency, homes) in HOMES {
-            let used = file.code.contains(&format!("{dependency}::")) || file.code.contains(&format!("use {dependency}"));
+            let used =
+                file.code.contains(&format!("{dependency}::")) || file.code.contains(&format!("use {dependency}"));
             if used && !homes.contains(&file.module.as_str()) && file.module != "bin" {
                 violations.push(format!("{} uses {dependency}, which lives in {homes:?}", file.path));
             }
         }
-        let is_unsafe = file.code.contains("unsafe {") || file.code.contains("unsafe impl") || file.code.contains("unsafe fn");
+        let is_unsafe =
+            file.code.contains("unsafe {") || file.code.contains("unsafe impl") || file.code.contains("unsafe fn");
         if is_unsafe && file.path != UNSAFE_FILE {
             violations.push(format!("{} has unsafe code; only {UNSAFE_FILE} may", file.path));
         }

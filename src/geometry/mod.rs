@@ -16,6 +16,7 @@ pub mod mask;
 pub mod motion;
 pub mod plane;
 pub mod quantity;
+pub mod rectify;
 pub mod relations;
 
 pub use boxes::UprightBox;
