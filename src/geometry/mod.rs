@@ -18,6 +18,7 @@ pub mod plane;
 pub mod quantity;
 pub mod rectify;
 pub mod relations;
+mod surface;
 
 pub use boxes::UprightBox;
 pub use camera::Intrinsics;
