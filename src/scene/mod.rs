@@ -9,6 +9,7 @@ pub mod frame_buffer;
 pub mod image_decode;
 pub mod labels;
 pub mod name_distance;
+pub mod raw_message;
 pub mod scene_buffer;
 pub mod snapshot;
 pub mod stamp;
