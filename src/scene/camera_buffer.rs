@@ -190,7 +190,7 @@ impl CameraBuffer {
             stream.buffer.retain(|image| {
                 let is_used = || {
                     let nearest = color.nearest(image.stamp);
-                    nearest.is_some_and(|color| color.stamp.secs_since(image.stamp).abs() <= slop_secs)
+                    nearest.is_some_and(|color| color.stamp.is_within(slop_secs, image.stamp))
                 };
                 image.stamp >= before || Some(image.stamp) == newest || is_used()
             });

@@ -17,6 +17,8 @@ pub mod raw_message;
 mod registration;
 pub mod scene_buffer;
 pub mod scene_config;
+#[cfg(test)]
+mod scene_tests;
 pub mod snapshot;
 pub mod snapshot_plan;
 pub mod snapshot_request;

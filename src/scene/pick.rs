@@ -44,8 +44,7 @@ pub(super) fn pick<'a>(
     };
     let window_secs = match when {
         When::At(asked) => {
-            let near =
-                camera.color.buffer.iter().filter(|image| asked.secs_since(image.stamp).abs() <= AT_TOLERANCE_SECS);
+            let near = camera.color.buffer.iter().filter(|image| asked.is_within(AT_TOLERANCE_SECS, image.stamp));
             let nearest = |image: &&BufferedImage| std::cmp::Reverse(image.stamp.nanos.abs_diff(asked.nanos));
             let main = near.max_by_key(|image| (n_at_hand(image, camera, ctx), nearest(image)));
             let not_buffered = || InputProblem {
@@ -88,7 +87,7 @@ fn is_known(frame: &FrameId, stamp: Stamp, ctx: &PickContext<'_>) -> bool {
 fn n_at_hand(image: &BufferedImage, camera: &CameraBuffer, ctx: &PickContext<'_>) -> usize {
     let slop_secs = camera.config.sync_slop_secs;
     let has_partner = [&camera.depth, &camera.labels].map(|stream| {
-        stream.buffer.nearest(image.stamp).is_some_and(|near| near.stamp.secs_since(image.stamp).abs() <= slop_secs)
+        stream.buffer.nearest(image.stamp).is_some_and(|near| near.stamp.is_within(slop_secs, image.stamp))
     });
     usize::from(is_posed(image, ctx)) + has_partner.into_iter().filter(|has| *has).count()
 }
@@ -106,8 +105,8 @@ fn history<'a>(
         let wanted = main.stamp.plus_secs(-spacing_secs * slot as f64);
         let near = camera.color.buffer.iter().filter(|image| {
             image.stamp < main.stamp
-                && wanted.secs_since(image.stamp).abs() <= spacing_secs / 2.0
-                && main.stamp.secs_since(image.stamp) <= window_secs
+                && wanted.is_within(spacing_secs / 2.0, image.stamp)
+                && main.stamp.is_within(window_secs, image.stamp)
                 && picked.last().is_none_or(|last| last.stamp < image.stamp)
         });
         let nearest = |image: &&BufferedImage| std::cmp::Reverse(image.stamp.nanos.abs_diff(wanted.nanos));

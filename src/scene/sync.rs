@@ -48,7 +48,7 @@ pub(super) fn partner<'a>(
         return refused(problem(rule.missing, format!("no {noun} was received on \"{topic}\"")));
     };
     let skew_secs = nearest.stamp.secs_since(color);
-    if skew_secs.abs() <= rule.slop_secs {
+    if nearest.stamp.is_within(rule.slop_secs, color) {
         return Ok(Partner { image: nearest, skew_secs });
     }
     let age_secs = now.secs_since(newest.stamp);
