@@ -48,7 +48,7 @@ if [ -n "$_spatialclaw_wheels" ]; then
       [ -e "$_spatialclaw_libclang/libclang.so" ] || continue
       export LIBCLANG_PATH=$_spatialclaw_libclang
       # That package has no compiler headers (stddef.h and the like) beside it: the C compiler's serve.
-      BINDGEN_EXTRA_CLANG_ARGS="-isystem '$(cc -print-file-name=include)'"
+      BINDGEN_EXTRA_CLANG_ARGS="-isystem $(cc -print-file-name=include)"
       export BINDGEN_EXTRA_CLANG_ARGS
     done
     unset _spatialclaw_libclang
