@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
-from helpers import ROOT, NodeProcess, Ros  # noqa: E402
+from helpers import ROOT, NodeProcess, Ros, wait_until  # noqa: E402
 
 
 @pytest.fixture
@@ -41,9 +41,10 @@ def start_node(request):
             action = f'/{namespace}/spatialclaw/ask' if namespace else '/spatialclaw/ask'
             with Ros('spatialclaw_test_wait') as own:
                 try:
-                    own.wait_for_action(action)
+                    wait_until(lambda: own.action(action).server_is_ready() or not process.running(), 20, f'the action server {action}')
                 except TimeoutError as error:
                     raise AssertionError(f'{error}; the node printed:\n{process.output()}') from None
+            assert process.running(), f'the node ended at once:\n{process.output()}'
         return process
 
     yield start
