@@ -104,7 +104,7 @@ OBJECTS: tuple[ObjectSpec, ...] = (
     ObjectSpec(13, "ball", (Part("sphere", (0.11, 0.0, 0.0), (0.0, 0.0, 0.11)),), (1.12, -0.24, 0.0), 0.0, (0.90, 0.90, 0.92, 1.0), 0.4),
     ObjectSpec(14, "toolbox", (_box(0.20, 0.36, 0.20),), (1.66, 0.05, 0.0), 0.08, (0.75, 0.12, 0.12, 1.0), 3.0),
     ObjectSpec(15, "stool", (_upright_cylinder(0.16, 0.45),), (2.45, 0.78, 0.0), 0.0, (0.30, 0.45, 0.30, 1.0), 4.0),
-    ObjectSpec(16, "cabinet", (_box(0.40, 0.42, 0.85),), (2.70, -0.66, 0.0), 0.15, (0.52, 0.46, 0.56, 1.0), 20.0),
+    ObjectSpec(16, "cabinet", (_box(0.40, 0.42, 0.85),), (2.74, -0.62, 0.0), 0.15, (0.52, 0.46, 0.56, 1.0), 20.0),
     ObjectSpec(17, "suitcase", (_box(0.25, 0.45, 0.60),), (-1.30, 0.25, 0.0), 0.3, (0.20, 0.22, 0.26, 1.0), 8.0),
 )
 """The scene. ``suitcase`` stands behind the robot: it has a name and is never in view."""

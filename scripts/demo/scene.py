@@ -127,7 +127,7 @@ class World:
         if len(shapes) == 1:
             # A mesh file may hold several convex pieces, which the array calls do not unpack.
             collision_args = {k: v for k, v in shapes[0].items() if k != "length"}
-            visual_args = {k: v for k, v in shapes[0].items() if k != "height"}
+            visual_args = _smooth(spec.parts[0]) or {k: v for k, v in shapes[0].items() if k != "height"}
             collision = self.client.createCollisionShape(
                 **collision_args, collisionFramePosition=frames[0], collisionFrameOrientation=turns[0]
             )
@@ -186,3 +186,11 @@ def _shape(part: Part) -> dict[str, Any]:
         raise ValueError(f"mesh part without a file or with size {part.size}")
     path = os.path.join(pybullet_data.getDataPath(), part.file)
     return {"shapeType": pybullet.GEOM_MESH, "fileName": path, "meshScale": list(part.size)}
+
+
+def _smooth(part: Part) -> dict[str, Any] | None:
+    """A finer picture of a sphere than the renderer's own, which lies up to 1 cm inside the true surface."""
+    if part.kind != "sphere":
+        return None
+    path = os.path.join(pybullet_data.getDataPath(), "sphere_smooth.obj")
+    return {"shapeType": pybullet.GEOM_MESH, "fileName": path, "meshScale": [part.size[0]] * 3}
