@@ -123,6 +123,31 @@ class Truth:
             self._seen_at = now
         return self._seen
 
+    def visible_box(self, label: int) -> Box:
+        """The upright box around what is visible of an object."""
+        points = self.visible()[label]
+        best: tuple[float, float, float, Points] | None = None
+        for half_degrees in range(180):
+            angle = math.radians(half_degrees / 2)
+            u, v = (math.cos(angle), math.sin(angle)), (-math.sin(angle), math.cos(angle))
+            along, across = points[:, :2] @ u, points[:, :2] @ v
+            size = float(np.ptp(along)), float(np.ptp(across))
+            if best is None or size[0] * size[1] < best[0]:
+                middle = np.multiply(u, (along.max() + along.min()) / 2) + np.multiply(v, (across.max() + across.min()) / 2)
+                best = (size[0] * size[1], max(size), min(size), middle)
+        if best is None:
+            raise RuntimeError("no rectangle was tried")
+        bottom, top = float(points[:, 2].min()), float(points[:, 2].max())
+        centre = np.array([best[3][0], best[3][1], (bottom + top) / 2])
+        return Box(centre, best[1], best[2], bottom, top)
+
+    def above(self, label: int) -> int | None:
+        """The first object straight above the middle of an object's top, by a ray test."""
+        centre = self.box(label).centre_m
+        start = np.array([centre[0], centre[1], self.top(label) + 0.003])
+        hit = self.world.client.rayTest(start.tolist(), (start + [0.0, 0.0, 3.0]).tolist())[0]
+        return self.world.label_of.get(hit[0])
+
     def visible_distance(self, a: int, b: int) -> float:
         """Distance between the visible surfaces of two objects."""
         seen = self.visible()
