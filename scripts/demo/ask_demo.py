@@ -127,6 +127,12 @@ class Client(Node):
         out.update(done_nanos=self.sim_nanos(), wall_secs=round(time.monotonic() - start, 3), feedback_stages=stages)
         return out
 
+    def unasked(self, question: Question) -> dict[str, Any]:
+        """The record of a question for which no time is left."""
+        now = self.sim_nanos()
+        fault = "not asked, the demo's time is used up"
+        return {"question": question.text, "asked_nanos": now, "done_nanos": now, "wall_secs": 0.0, "result": None, "fault": fault}
+
     def wait_debug(self, at_least_nanos: int, timeout_secs: float) -> Image | None:
         """The debug image of an answer that rests on images from a time on, if it comes."""
         end = time.monotonic() + timeout_secs
@@ -227,10 +233,11 @@ def run(client: Client, args: argparse.Namespace) -> bool:
     records: list[dict[str, Any]] = []
     last_distance: tuple[dict[str, Any], str] | None = None
     for idx, question in enumerate(QUESTIONS, 1):
-        if question.slide_first:
+        if question.slide_first and time.monotonic() - started < args.budget:
             print("    (the simulator displaces the duck)", flush=True)
             client.slide()
-        asked = client.ask(question, args.timeout)
+        left = args.budget - (time.monotonic() - started)
+        asked = client.ask(question, min(args.timeout, left)) if left > 0 else client.unasked(question)
         world.log = WorldLog.from_json(client.log["moves"])
         verdict = judge_one(question, asked, truth, client.log["period_nanos"])
         answer = shown(asked["result"])
@@ -263,6 +270,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="where answers.json and scene.png go")
     parser.add_argument("--action", default="/spatialclaw/ask")
     parser.add_argument("--timeout", type=float, default=30.0, help="real seconds per question")
+    parser.add_argument("--budget", type=float, default=240.0, help="real seconds for all questions together")
     parser.add_argument("--wait", type=float, default=90.0, help="real seconds to wait for simulator and node")
     args = parser.parse_args(argv)
     rclpy.init()
