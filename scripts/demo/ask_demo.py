@@ -22,10 +22,9 @@ from rclpy.node import Node
 from rclpy.parameter import Parameter
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from sensor_msgs.msg import Image
+from spatialclaw.action import AskSpatial
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
-
-from spatialclaw.action import AskSpatial
 
 from . import judge, picture
 from .questions import QUESTIONS, Question
@@ -72,7 +71,10 @@ class Client(Node):
                 for what, there in (
                     ("the simulator's /clock", self.sim_nanos() > 0),
                     ("the simulator's /sim/world_log", bool(self.log)),
-                    (f"the action server {self.action_name} (is the node running in this ROS domain?)", self._asker.server_is_ready()),
+                    (
+                        f"the action server {self.action_name} (is the node running in this ROS domain?)",
+                        self._asker.server_is_ready(),
+                    ),
                 )
                 if not there
             ]
@@ -111,10 +113,13 @@ class Client(Node):
         out: dict[str, Any] = {"question": question.text, "asked_nanos": self.sim_nanos(), "result": None}
         start = time.monotonic()
         handle = self._finish(
-            self._asker.send_goal_async(goal, feedback_callback=lambda m: stages.append(int(m.feedback.stage))), timeout_secs
+            self._asker.send_goal_async(goal, feedback_callback=lambda m: stages.append(int(m.feedback.stage))),
+            timeout_secs,
         )
         if handle is None or not handle.accepted:
-            out["fault"] = "goal rejected" if handle is not None else f"no reply to the goal within {timeout_secs:.0f} s"
+            out["fault"] = (
+                "goal rejected" if handle is not None else f"no reply to the goal within {timeout_secs:.0f} s"
+            )
         else:
             left = timeout_secs - (time.monotonic() - start)
             reply = self._finish(handle.get_result_async(), max(0.1, left))
@@ -131,7 +136,14 @@ class Client(Node):
         """The record of a question for which no time is left."""
         now = self.sim_nanos()
         fault = "not asked, the demo's time is used up"
-        return {"question": question.text, "asked_nanos": now, "done_nanos": now, "wall_secs": 0.0, "result": None, "fault": fault}
+        return {
+            "question": question.text,
+            "asked_nanos": now,
+            "done_nanos": now,
+            "wall_secs": 0.0,
+            "result": None,
+            "fault": fault,
+        }
 
     def wait_debug(self, at_least_nanos: int, timeout_secs: float) -> Image | None:
         """The debug image of an answer that rests on images from a time on, if it comes."""
@@ -196,11 +208,14 @@ def shown(result: dict[str, Any] | None) -> str:
             return f"{n['value']:g}"
         return f"{n['value']:.3f} ± {n['sigma']:.3f} {n['unit']}{frame}"
     if value["kind"] == judge.KIND_BOOL:
-        return "yes" if value["truth"] else "no"
+        said = judge.displacement(result["text"])
+        return ("yes" if value["truth"] else "no") + (f", {said[0]:.3f} ± {said[1]:.3f} m" if said else "")
     if value["kind"] in (judge.KIND_POINT, judge.KIND_POSE):
         p, c = value["placement"]["pose"]["pose"]["position"], value["placement"]["pose"]["covariance"]
         sigma = math.sqrt(max(0.0, c[0], c[7], c[14]))
-        return f"({p['x']:.3f}, {p['y']:.3f}, {p['z']:.3f}) ± {sigma:.3f} m [{value['placement']['header']['frame_id']}]"
+        return (
+            f"({p['x']:.3f}, {p['y']:.3f}, {p['z']:.3f}) ± {sigma:.3f} m [{value['placement']['header']['frame_id']}]"
+        )
     if value["kind"] == judge.KIND_LIST:
         return ", ".join(value["items"])
     return str(value["text"])
@@ -215,7 +230,9 @@ def print_table(rows: list[tuple[str, str, str, str]]) -> None:
     """Question, answer, truth, verdict in columns as wide as needed."""
     head = ("question", "answer", "simulator's truth", "verdict")
     limits = (62, 58, 40, 60)
-    cells = [tuple(c if len(c) <= m else c[: m - 1] + "…" for c, m in zip(r, limits, strict=True)) for r in (head, *rows)]
+    cells = [
+        tuple(c if len(c) <= m else c[: m - 1] + "…" for c, m in zip(r, limits, strict=True)) for r in (head, *rows)
+    ]
     widths = [max(len(r[i]) for r in cells) for i in range(4)]
     for idx, row in enumerate(cells):
         print("  ".join(c.ljust(w) for c, w in zip(row, widths, strict=True)).rstrip())
@@ -232,7 +249,10 @@ def run(client: Client, args: argparse.Namespace) -> bool:
     rows: list[tuple[str, str, str, str]] = []
     records: list[dict[str, Any]] = []
     last_distance: tuple[dict[str, Any], str] | None = None
-    for idx, question in enumerate(QUESTIONS, 1):
+    questions = [q for q in QUESTIONS if args.only.lower() in q.text.lower()]
+    if not questions:
+        raise DemoFailed(f"no question contains {args.only!r}")
+    for idx, question in enumerate(questions, 1):
         if question.slide_first and time.monotonic() - started < args.budget:
             print("    (the simulator displaces the duck)", flush=True)
             client.slide()
@@ -244,7 +264,7 @@ def run(client: Client, args: argparse.Namespace) -> bool:
         rows.append((question.text, answer, verdict.truth, "right" if verdict.right else f"WRONG: {verdict.why}"))
         records.append({**asked, "answer": answer, "truth": verdict.truth, "right": verdict.right, "why": verdict.why})
         mark = "right" if verdict.right else "WRONG"
-        print(f"[{idx:2}/{len(QUESTIONS)}] {mark}  {asked['wall_secs']:6.2f} s  {question.text}  {answer}", flush=True)
+        print(f"[{idx:2}/{len(questions)}] {mark}  {asked['wall_secs']:6.2f} s  {question.text}  {answer}", flush=True)
         if asked["result"] and asked["result"]["evidence"] and question.text.startswith("How far"):
             last_distance = asked["result"], f"{question.text}  {answer}"
     n_right = sum(r["right"] for r in records)
@@ -269,6 +289,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--out", type=Path, default=Path("out/demo"), help="where answers.json and scene.png go")
     parser.add_argument("--action", default="/spatialclaw/ask")
+    parser.add_argument("--only", default="", metavar="WORDS", help="ask only the questions that contain these words")
     parser.add_argument("--timeout", type=float, default=30.0, help="real seconds per question")
     parser.add_argument("--budget", type=float, default=240.0, help="real seconds for all questions together")
     parser.add_argument("--wait", type=float, default=90.0, help="real seconds to wait for simulator and node")

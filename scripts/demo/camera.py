@@ -11,10 +11,10 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import pybullet
 from numpy.typing import NDArray
 
 from . import trajectory
+from .bullet import pybullet
 from .scene import World
 
 WIDTH_PX = 640
@@ -62,12 +62,17 @@ def render(world: World, t_secs: float) -> Frame:
     pose = map_from_optical(t_secs)
     eye, forward, up = pose[:3, 3], pose[:3, 2], -pose[:3, 1]
     view = world.client.computeViewMatrix(eye.tolist(), (eye + forward).tolist(), up.tolist())
-    lens = world.client.computeProjectionMatrixFOV(
-        math.degrees(VERTICAL_FOV_RAD), WIDTH_PX / HEIGHT_PX, NEAR_M, FAR_M
-    )
+    lens = world.client.computeProjectionMatrixFOV(math.degrees(VERTICAL_FOV_RAD), WIDTH_PX / HEIGHT_PX, NEAR_M, FAR_M)
     _, _, rgba, z_buffer, bodies = world.client.getCameraImage(
-        WIDTH_PX, HEIGHT_PX, view, lens, renderer=pybullet.ER_TINY_RENDERER,
-        lightDirection=[-1.0, 0.8, 3.0], shadow=0, lightAmbientCoeff=0.6, lightDiffuseCoeff=0.4,
+        WIDTH_PX,
+        HEIGHT_PX,
+        view,
+        lens,
+        renderer=pybullet.ER_TINY_RENDERER,
+        lightDirection=[-1.0, 0.8, 3.0],
+        shadow=0,
+        lightAmbientCoeff=0.6,
+        lightDiffuseCoeff=0.4,
         lightSpecularCoeff=0.05,
     )
     shape = (HEIGHT_PX, WIDTH_PX)

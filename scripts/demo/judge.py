@@ -121,14 +121,19 @@ def moved(expected_m: float) -> Judge:
     def judge(result: Result) -> Verdict:
         verdict = yes_no(expected_m > 0)(result)
         truth = f"yes, {expected_m:.3f} m" if expected_m > 0 else "no"
-        said = re.search(r"(\d+\.\d+)\s*(?:±\s*(\d+\.\d+)\s*)?m\b", result["text"])
+        said = displacement(result["text"])
         if verdict.right and expected_m > 0 and said:
-            spread = min(3 * float(said.group(2) or 0.0), CAP_M)
-            if abs(float(said.group(1)) - expected_m) > spread + SLACK_M:
-                return Verdict(False, truth, f"says it moved by {said.group(1)} m")
+            if abs(said[0] - expected_m) > min(3 * said[1], CAP_M) + SLACK_M:
+                return Verdict(False, truth, f"says it moved by {said[0]:.3f} m")
         return Verdict(verdict.right, truth, verdict.why)
 
     return judge
+
+
+def displacement(text: str) -> tuple[float, float] | None:
+    """The first length that a text gives after "moved", with its sigma or 0, in metres."""
+    found = re.search(r"\bmoved?\b\D*?(\d+\.\d+)\s*(?:(?:±|\+/-)\s*(\d+\.\d+)\s*)?m\b", text)
+    return (float(found.group(1)), float(found.group(2) or 0.0)) if found else None
 
 
 def name(expected: str) -> Judge:

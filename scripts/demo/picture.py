@@ -17,9 +17,7 @@ SCALE = 2
 COLOURS = ((255, 92, 51), (51, 153, 255), (80, 200, 90), (230, 190, 40))
 
 
-def compose(
-    world: World, result: dict[str, Any], caption: str, debug: NDArray[np.uint8] | None, path: Path
-) -> None:
+def compose(world: World, result: dict[str, Any], caption: str, debug: NDArray[np.uint8] | None, path: Path) -> None:
     """Writes a PNG: the evidence drawn onto the exposure it names and, when given, the node's own debug image."""
     evidence = result["evidence"]
     nanos = max((judge.nanos_of(e["header"]["stamp"]) for e in evidence), default=0)
@@ -33,9 +31,21 @@ def compose(
         at = judge.nanos_of(item["header"]["stamp"]) * 1e-9
         roi = item["roi"]
         if roi["width"] and roi["height"]:
-            corners = [roi["x_offset"], roi["y_offset"], roi["x_offset"] + roi["width"], roi["y_offset"] + roi["height"]]
+            corners = [
+                roi["x_offset"],
+                roi["y_offset"],
+                roi["x_offset"] + roi["width"],
+                roi["y_offset"] + roi["height"],
+            ]
             draw.rectangle([c * SCALE for c in corners], outline=colour, width=2)
-            draw.text((corners[0] * SCALE, corners[1] * SCALE - 26), item["label"], fill=colour, font=font, stroke_width=2, stroke_fill=(0, 0, 0))
+            draw.text(
+                (corners[0] * SCALE, corners[1] * SCALE - 26),
+                item["label"],
+                fill=colour,
+                font=font,
+                stroke_width=2,
+                stroke_fill=(0, 0, 0),
+            )
         pixels = _pixels(item["points"], item["header"]["frame_id"], at)
         if len(pixels) == 2:
             draw.line([tuple(p) for p in pixels], fill=(255, 255, 255), width=3)

@@ -40,9 +40,7 @@ def _name(truth: Truth, label: int) -> str:
 
 def between(a: str, b: str) -> Make:
     """Surface-to-surface distance of two objects."""
-    return lambda t: judge.distance(
-        t.distance(_one(t, a), _one(t, b)), t.visible_distance(_one(t, a), _one(t, b))
-    )
+    return lambda t: judge.distance(t.distance(_one(t, a), _one(t, b)), t.visible_distance(_one(t, a), _one(t, b)))
 
 
 def away(a: str, frame: str) -> Make:
@@ -54,9 +52,7 @@ def away(a: str, frame: str) -> Make:
 
 def direction(a: str) -> Make:
     """Bearing of an object in the robot's frame."""
-    return lambda t: judge.bearing(
-        t.bearing(t.box(_one(t, a)).centre_m), t.bearing(t.visible_box(_one(t, a)).centre_m)
-    )
+    return lambda t: judge.bearing(t.bearing(t.box(_one(t, a)).centre_m), t.bearing(t.visible_box(_one(t, a)).centre_m))
 
 
 def left_of(a: str, b: str, viewer: str | None = None) -> Make:
@@ -183,9 +179,7 @@ def under(a: str, b: str) -> Make:
 
 def left_to_right(*listed: str) -> Make:
     """Names by falling bearing in the robot's frame."""
-    return lambda t: judge.order(
-        sorted(listed, key=lambda n: -t.bearing(t.box(_one(t, n)).centre_m))
-    )
+    return lambda t: judge.order(sorted(listed, key=lambda n: -t.bearing(t.box(_one(t, n)).centre_m)))
 
 
 def highest() -> Make:
@@ -249,19 +243,29 @@ QUESTIONS: tuple[Question, ...] = (
     Question("How high is the top of the book above the floor?", top_above_floor("book")),
     Question("How high is the book above the table?", bottom_above("book", "table")),
     Question("Is the stool to the left of the cabinet?", left_of("stool", "cabinet"), measured=False),
-    Question("Is the teddy to the left of the ball, seen from the cabinet?", left_of("teddy", "ball", "cabinet"), measured=False),
+    Question(
+        "Is the teddy to the left of the ball, seen from the cabinet?",
+        left_of("teddy", "ball", "cabinet"),
+        measured=False,
+    ),
     Question("Is the cabinet to the right of the robot?", right_of_robot("cabinet"), measured=False),
     Question("Is the ball in front of the toolbox?", in_front_of("ball", "toolbox"), measured=False),
     Question("Is the orange behind the mug?", negated(in_front_of("orange", "mug")), measured=False),
     Question("How many cups are there?", how_many("cup"), measured=False),
     Question("How many objects stand directly on the table?", load_of("table"), measured=False),
-    Question("Which is nearer to the robot, the stool or the ball?", nearer("stool", "ball", "base_link"), measured=False),
+    Question(
+        "Which is nearer to the robot, the stool or the ball?", nearer("stool", "ball", "base_link"), measured=False
+    ),
     Question("Is the book on top of the carton?", on_top("book", "carton"), measured=False),
     Question("What is the book on?", carrier("book"), measured=False),
     Question("Is the orange inside the basket?", inside("orange", "basket"), measured=False),
     Question("Is the mug inside the basket?", inside("mug", "basket"), measured=False),
     Question("Is the toolbox under the table?", under("toolbox", "table"), measured=False),
-    Question("Order the cabinet, the duck and the stool from left to right.", left_to_right("cabinet", "duck", "stool"), measured=False),
+    Question(
+        "Order the cabinet, the duck and the stool from left to right.",
+        left_to_right("cabinet", "duck", "stool"),
+        measured=False,
+    ),
     Question("Which object reaches highest above the floor?", highest(), measured=False),
     Question("Is the stool taller than the cabinet?", taller("stool", "cabinet"), measured=False),
     Question("Is there a teddy?", lambda t: judge.yes_no(_one(t, "teddy") in t.visible()), measured=False),
@@ -269,8 +273,19 @@ QUESTIONS: tuple[Question, ...] = (
     Question("How far is the suitcase?", refused(12040), measured=False),
     Question("How far is the cup?", refused(12041), measured=False),
     Question("What colour is the mug?", refused(12050), measured=False),
-    Question(f"Did the duck move in the last {LAST_SECS:.0f} seconds?", moved("duck", LAST_SECS), last_secs=LAST_SECS, slide_first=True, measured=False),
-    Question(f"Did the mug move in the last {LAST_SECS:.0f} seconds?", moved("mug", LAST_SECS), last_secs=LAST_SECS, measured=False),
+    Question(
+        f"Did the duck move in the last {LAST_SECS:.0f} seconds?",
+        moved("duck", LAST_SECS),
+        last_secs=LAST_SECS,
+        slide_first=True,
+        measured=False,
+    ),
+    Question(
+        f"Did the mug move in the last {LAST_SECS:.0f} seconds?",
+        moved("mug", LAST_SECS),
+        last_secs=LAST_SECS,
+        measured=False,
+    ),
     Question("How far is the duck from the mug?", between("duck", "mug")),
 )
 """Asked in this order. The suitcase is behind the robot, there are three cups, and nothing measures colour."""

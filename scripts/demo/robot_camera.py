@@ -32,11 +32,10 @@ from rclpy.node import Node
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
 from rosgraph_msgs.msg import Clock
 from sensor_msgs.msg import CameraInfo, Image
+from spatialclaw.msg import LabelNames
 from std_msgs.msg import String
 from std_srvs.srv import Trigger
 from tf2_msgs.msg import TFMessage
-
-from spatialclaw.msg import LabelNames
 
 from . import camera, trajectory
 from .layout import LabelTable
@@ -144,9 +143,7 @@ class RobotCamera(Node):
         return response
 
     def _publish_log(self) -> None:
-        self._log_out.publish(
-            String(data=json.dumps({"period_nanos": self._period, "moves": self._log.to_json()}))
-        )
+        self._log_out.publish(String(data=json.dumps({"period_nanos": self._period, "moves": self._log.to_json()})))
 
     def _publish_static(self) -> None:
         links = [_link(*link, START_NANOS) for link in trajectory.STATIC_LINKS]

@@ -9,11 +9,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
-import pybullet
-import pybullet_data
-from pybullet_utils.bullet_client import BulletClient
 
 from . import trajectory
+from .bullet import DATA_DIR, connect, pybullet
 from .layout import OBJECTS, SLIDE, ObjectSpec, Part
 
 Pose = tuple[tuple[float, float, float], tuple[float, float, float, float]]
@@ -44,7 +42,7 @@ class WorldLog:
         return [vars(m) for m in self.moves]
 
     @staticmethod
-    def from_json(data: list[dict[str, Any]]) -> "WorldLog":
+    def from_json(data: list[dict[str, Any]]) -> WorldLog:
         """Inverse of ``to_json``."""
         return WorldLog([Move(m["label_id"], tuple(m["delta_m"]), m["start_secs"], m["end_secs"]) for m in data])
 
@@ -53,7 +51,7 @@ class World:
     """One PyBullet scene. ``at(t)`` poses robot and objects; queries then speak about that time."""
 
     def __init__(self, objects: tuple[ObjectSpec, ...] = OBJECTS, settle: bool = True) -> None:
-        self.client: Any = BulletClient(pybullet.DIRECT)
+        self.client: Any = connect()
         self.client.setGravity(0.0, 0.0, -9.81)
         self.client.setTimeStep(STEP_SECS)
         self.log = WorldLog()
@@ -75,7 +73,7 @@ class World:
         """Frees the physics server."""
         self.client.disconnect()
 
-    def at(self, t_secs: float) -> "World":
+    def at(self, t_secs: float) -> World:
         """Poses the robot and every object as they are at a simulated time."""
         self.now_secs = t_secs
         for label, body in self.body_of.items():
@@ -133,24 +131,33 @@ class World:
             )
             visual = self.client.createVisualShape(
                 **visual_args,
-                visualFramePosition=frames[0], visualFrameOrientation=turns[0],
-                rgbaColor=spec.rgba, specularColor=[0.1, 0.1, 0.1],
+                visualFramePosition=frames[0],
+                visualFrameOrientation=turns[0],
+                rgbaColor=spec.rgba,
+                specularColor=[0.1, 0.1, 0.1],
             )
         else:
             halves = [s["halfExtents"] for s in shapes]
             kinds = [s["shapeType"] for s in shapes]
             collision = self.client.createCollisionShapeArray(
-                shapeTypes=kinds, halfExtents=halves,
-                collisionFramePositions=frames, collisionFrameOrientations=turns,
+                shapeTypes=kinds,
+                halfExtents=halves,
+                collisionFramePositions=frames,
+                collisionFrameOrientations=turns,
             )
             visual = self.client.createVisualShapeArray(
-                shapeTypes=kinds, halfExtents=halves,
-                visualFramePositions=frames, visualFrameOrientations=turns,
+                shapeTypes=kinds,
+                halfExtents=halves,
+                visualFramePositions=frames,
+                visualFrameOrientations=turns,
                 rgbaColors=[list(spec.rgba)] * len(shapes),
             )
         body = self.client.createMultiBody(
-            baseMass=spec.mass_kg, baseCollisionShapeIndex=collision, baseVisualShapeIndex=visual,
-            basePosition=spec.xyz_m, baseOrientation=self.client.getQuaternionFromEuler([0.0, 0.0, spec.yaw_rad]),
+            baseMass=spec.mass_kg,
+            baseCollisionShapeIndex=collision,
+            baseVisualShapeIndex=visual,
+            basePosition=spec.xyz_m,
+            baseOrientation=self.client.getQuaternionFromEuler([0.0, 0.0, spec.yaw_rad]),
         )
         self.client.changeVisualShape(body, -1, rgbaColor=spec.rgba)
         self.client.changeDynamics(body, -1, lateralFriction=0.9, rollingFriction=0.01, spinningFriction=0.01)
@@ -164,7 +171,9 @@ class World:
                     pybullet.GEOM_BOX, halfExtents=half, collisionFramePosition=[-0.05, 0.0, 0.15]
                 ),
                 baseVisualShapeIndex=self.client.createVisualShape(
-                    pybullet.GEOM_BOX, halfExtents=half, visualFramePosition=[-0.05, 0.0, 0.15],
+                    pybullet.GEOM_BOX,
+                    halfExtents=half,
+                    visualFramePosition=[-0.05, 0.0, 0.15],
                     rgbaColor=[0.3, 0.3, 0.35, 1.0],
                 ),
             )
@@ -179,12 +188,14 @@ def _shape(part: Part) -> dict[str, Any]:
         return {"shapeType": pybullet.GEOM_SPHERE, "radius": part.size[0]}
     if part.kind == "cylinder":
         return {
-            "shapeType": pybullet.GEOM_CYLINDER, "radius": part.size[0],
-            "height": part.size[1], "length": part.size[1],
+            "shapeType": pybullet.GEOM_CYLINDER,
+            "radius": part.size[0],
+            "height": part.size[1],
+            "length": part.size[1],
         }
     if not math.isfinite(sum(part.size)) or not part.file:
         raise ValueError(f"mesh part without a file or with size {part.size}")
-    path = os.path.join(pybullet_data.getDataPath(), part.file)
+    path = os.path.join(DATA_DIR, part.file)
     return {"shapeType": pybullet.GEOM_MESH, "fileName": path, "meshScale": list(part.size)}
 
 
@@ -192,5 +203,5 @@ def _smooth(part: Part) -> dict[str, Any] | None:
     """A finer picture of a sphere than the renderer's own, which lies up to 1 cm inside the true surface."""
     if part.kind != "sphere":
         return None
-    path = os.path.join(pybullet_data.getDataPath(), "sphere_smooth.obj")
+    path = os.path.join(DATA_DIR, "sphere_smooth.obj")
     return {"shapeType": pybullet.GEOM_MESH, "fileName": path, "meshScale": [part.size[0]] * 3}

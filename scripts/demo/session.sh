@@ -5,11 +5,12 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 python=${DEMO_PYTHON:-python3}
 export PYTHONPATH=$PWD/scripts${PYTHONPATH:+:$PYTHONPATH} PYTHONUNBUFFERED=1 PYTHONDONTWRITEBYTECODE=1
-mkdir -p out/demo
+out=${DEMO_OUT:-out/demo} # where the logs go; --out says where the results go
+mkdir -p "$out"
 
 sim_pid='' node_pid='' ask_pid=''
 finish() {
-  local code=$? pid left
+  local code=$? pid left alive
   trap - EXIT INT TERM
   for pid in $ask_pid $node_pid $sim_pid; do kill -TERM "$pid" 2>/dev/null || true; done
   for left in $(seq 100); do
@@ -25,15 +26,15 @@ trap finish EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
 
-echo "demo: starting the simulator and the node (ROS_DOMAIN_ID=${ROS_DOMAIN_ID:-0}); logs in out/demo/"
-"$python" -m demo.robot_camera </dev/null >out/demo/sim.log 2>&1 &
+echo "demo: starting the simulator and the node (ROS_DOMAIN_ID=${ROS_DOMAIN_ID:-0}); logs in $out/"
+"$python" -m demo.robot_camera </dev/null >"$out/sim.log" 2>&1 &
 sim_pid=$!
 # DEMO_NODE: another command in the node's place, for tests of the demo itself.
 if [ -n "${DEMO_NODE:-}" ]; then
-  bash -c "exec $DEMO_NODE" </dev/null >out/demo/node.log 2>&1 &
+  bash -c "exec $DEMO_NODE" </dev/null >"$out/node.log" 2>&1 &
 else
   "$python" scripts/launch.py launch/spatialclaw.launch.py camera:=front use_sim_time:=true \
-    params_file:="$PWD/scripts/demo/demo_params.yaml" </dev/null >out/demo/node.log 2>&1 &
+    params_file:="$PWD/scripts/demo/demo_params.yaml" </dev/null >"$out/node.log" 2>&1 &
 fi
 node_pid=$!
 "$python" -m demo.ask_demo "$@" </dev/null &
@@ -44,10 +45,13 @@ ended=''
 wait -n -p ended "$sim_pid" "$node_pid" "$ask_pid" || code=$?
 if [ "$ended" = "$ask_pid" ]; then
   ask_pid=''
-  if [ "$code" != 0 ]; then echo "demo: exit code $code; the node's last lines (out/demo/node.log):"; tail -n 15 out/demo/node.log; fi
+  if [ "$code" != 0 ]; then
+    echo "demo: exit code $code; the node's last lines ($out/node.log):" >&2
+    tail -n 15 "$out/node.log" >&2
+  fi
   exit "$code"
 fi
 if [ "$ended" = "$node_pid" ]; then what=node; else what=sim; fi
-echo "demo: the $what ended early with code $code; its last lines (out/demo/$what.log):" >&2
-tail -n 25 "out/demo/$what.log" >&2
+echo "demo: the $what ended early with code $code; its last lines ($out/$what.log):" >&2
+tail -n 25 "$out/$what.log" >&2
 exit 1

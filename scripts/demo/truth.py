@@ -16,11 +16,11 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import pybullet
 from numpy.typing import NDArray
 from scipy.spatial import cKDTree
 
 from . import camera, trajectory
+from .bullet import pybullet
 from .scene import World
 
 Points = NDArray[np.float64]
@@ -52,7 +52,7 @@ class Truth:
         self._seen_at: float | None = None
         self._seen: dict[int, Points] = {}
 
-    def at(self, t_secs: float) -> "Truth":
+    def at(self, t_secs: float) -> Truth:
         """Speaks about a simulated time from now on."""
         self.world.at(t_secs)
         return self
@@ -65,8 +65,11 @@ class Truth:
     def distance_from(self, point_m: Points, label: int) -> float:
         """Full distance from a point in ``map`` to an object's surface."""
         found = self.world.client.getClosestPoints(
-            bodyA=self.world.body_of[label], bodyB=-1, distance=FAR_M,
-            collisionShapeB=self._probe, collisionShapePositionB=list(map(float, point_m)),
+            bodyA=self.world.body_of[label],
+            bodyB=-1,
+            distance=FAR_M,
+            collisionShapeB=self._probe,
+            collisionShapePositionB=list(map(float, point_m)),
             collisionShapeOrientationB=[0.0, 0.0, 0.0, 1.0],
         )
         return max(0.0, min(contact[8] for contact in found) + 1e-4)
@@ -81,8 +84,11 @@ class Truth:
         plate_m = origin + d * PLATE_AT_M
         turn = trajectory.quaternion(_facing(d))
         found = self.world.client.getClosestPoints(
-            bodyA=self.world.body_of[label], bodyB=-1, distance=FAR_M,
-            collisionShapeB=self._plate, collisionShapePositionB=plate_m.tolist(),
+            bodyA=self.world.body_of[label],
+            bodyB=-1,
+            distance=FAR_M,
+            collisionShapeB=self._plate,
+            collisionShapePositionB=plate_m.tolist(),
             collisionShapeOrientationB=list(turn),
         )
         gap = min(contact[8] for contact in found)
@@ -133,7 +139,9 @@ class Truth:
             along, across = points[:, :2] @ u, points[:, :2] @ v
             size = float(np.ptp(along)), float(np.ptp(across))
             if best is None or size[0] * size[1] < best[0]:
-                middle = np.multiply(u, (along.max() + along.min()) / 2) + np.multiply(v, (across.max() + across.min()) / 2)
+                middle = np.multiply(u, (along.max() + along.min()) / 2) + np.multiply(
+                    v, (across.max() + across.min()) / 2
+                )
                 best = (size[0] * size[1], max(size), min(size), middle)
         if best is None:
             raise RuntimeError("no rectangle was tried")
@@ -200,7 +208,8 @@ class Truth:
         rows, cols, labels = rows[keep], cols[keep], labels[keep]
         pose = camera.map_from_optical(now)
         rays = np.stack(
-            [(cols - camera.CX_PX) / camera.FOCAL_PX, (rows - camera.CY_PX) / camera.FOCAL_PX, np.ones(len(rows))], axis=1
+            [(cols - camera.CX_PX) / camera.FOCAL_PX, (rows - camera.CY_PX) / camera.FOCAL_PX, np.ones(len(rows))],
+            axis=1,
         )
         ends = pose[:3, 3] + rays @ pose[:3, :3].T * 8.0
         hits: list[tuple[int, float]] = []

@@ -25,13 +25,12 @@ from geometry_msgs.msg import Point
 from rclpy.action import ActionServer
 from rclpy.node import Node
 from rclpy.parameter import Parameter
-from rclpy.signals import SignalHandlerOptions
 from rclpy.qos import DurabilityPolicy, QoSProfile, qos_profile_sensor_data
+from rclpy.signals import SignalHandlerOptions
 from sensor_msgs.msg import Image
-from std_msgs.msg import String
-
 from spatialclaw.action import AskSpatial
 from spatialclaw.msg import Evidence, Quantity, SpatialValue
+from std_msgs.msg import String
 
 
 class FakeNode(Node):
@@ -60,7 +59,13 @@ class FakeNode(Node):
     def _execute(self, handle: Any) -> Any:
         question = self._questions[handle.request.question]
         self._truth.at(self._newest * 1e-9)
-        blank = {"success": True, "value": {"kind": 0, "items": [], "text": ""}, "text": "", "error_code": 0, "error_msg": ""}
+        blank = {
+            "success": True,
+            "value": {"kind": 0, "items": [], "text": ""},
+            "text": "",
+            "error_code": 0,
+            "error_msg": "",
+        }
         truth = question.make(self._truth)(blank).truth
         result = AskSpatial.Result()
         if truth.startswith("refusal"):

@@ -34,8 +34,13 @@ def cast(world: World, t_secs: float, pixels: np.ndarray) -> tuple[np.ndarray, n
     world.at(t_secs)
     pose = camera.map_from_optical(t_secs)
     rays = np.stack(
-        [(pixels[:, 0] - camera.CX_PX) / camera.FOCAL_PX, (pixels[:, 1] - camera.CY_PX) / camera.FOCAL_PX,
-         np.ones(len(pixels))], axis=1)
+        [
+            (pixels[:, 0] - camera.CX_PX) / camera.FOCAL_PX,
+            (pixels[:, 1] - camera.CY_PX) / camera.FOCAL_PX,
+            np.ones(len(pixels)),
+        ],
+        axis=1,
+    )
     ends = pose[:3, 3] + rays @ pose[:3, :3].T * 10.0
     hits = world.client.rayTestBatch([pose[:3, 3].tolist()] * len(ends), ends.tolist())
     return np.array([h[0] for h in hits]), np.array([h[2] for h in hits]) * 10.0
@@ -127,7 +132,9 @@ def test_closest_distance_of_boxes_and_spheres_is_exact() -> None:
     assert _two(box, other).distance(1, 2) == pytest.approx(0.65, abs=5e-4)
     assert _two(box, ball).distance(1, 2) == pytest.approx(0.40, abs=5e-4)
     assert _two(box, ball).distance_from(np.array([0.0, 0.5, 0.0]), 1) == pytest.approx(0.90, abs=5e-4)
-    assert _two(box, ball).distance_from(np.array([0.0, 0.5, 1.1]), 2) == pytest.approx(np.hypot(1.6, 1.0) - 0.1, abs=5e-4)
+    assert _two(box, ball).distance_from(np.array([0.0, 0.5, 1.1]), 2) == pytest.approx(
+        np.hypot(1.6, 1.0) - 0.1, abs=5e-4
+    )
 
 
 def test_box_of_a_turned_box_is_exact() -> None:
