@@ -13,18 +13,22 @@ from typing import Any
 
 @contextlib.contextmanager
 def _quiet() -> Iterator[None]:
-    """Sends the C library's standard output nowhere for a while."""
+    """Sends standard output and standard error nowhere for a while, the C library's too."""
     libc = ctypes.CDLL(None)
     sys.stdout.flush()
+    sys.stderr.flush()
     libc.fflush(None)
-    kept, nowhere = os.dup(1), os.open(os.devnull, os.O_WRONLY)
-    os.dup2(nowhere, 1)
+    kept = {fd: os.dup(fd) for fd in (1, 2)}
+    nowhere = os.open(os.devnull, os.O_WRONLY)
     try:
+        for fd in kept:
+            os.dup2(nowhere, fd)
         yield
     finally:
         libc.fflush(None)
-        os.dup2(kept, 1)
-        os.close(kept)
+        for fd, original in kept.items():
+            os.dup2(original, fd)
+            os.close(original)
         os.close(nowhere)
 
 

@@ -9,6 +9,7 @@ out=${DEMO_OUT:-out/demo} # where the logs go; --out says where the results go
 mkdir -p "$out"
 
 sim_pid='' node_pid='' ask_pid=''
+# shellcheck disable=SC2317 # called by the trap
 finish() {
   local code=$? pid left alive
   trap - EXIT INT TERM
