@@ -177,11 +177,8 @@ mod tests {
         let depth = DepthMap::new(2, 2, vec![1.0, 2.0, 0.0, 4.0]).unwrap();
         let mask = Mask::new(2, 2, vec![false, true, true, true]).unwrap();
         let intrinsics = Intrinsics { width_px: 2, height_px: 2, fx_px: 1.0, fy_px: 1.0, cx_px: 0.0, cy_px: 0.0 };
-        let placement = CameraPlacement {
-            target_from_camera: Isometry3::identity(),
-            pose_sigma: PoseSigma::default(),
-            view_id: 0,
-        };
+        let placement =
+            CameraPlacement { target_from_camera: Isometry3::identity(), pose_sigma: PoseSigma::default(), view_id: 0 };
         let cloud = PointCloud::from_depth(&depth, Some(&mask), &intrinsics, &DepthNoise::default(), &placement);
         assert_eq!(cloud.points_m.to_vec(), vec![[2.0, 0.0, 2.0], [4.0, 4.0, 4.0]]);
     }

@@ -12,11 +12,14 @@ pub mod camera;
 pub mod cloud;
 pub mod depth_map;
 pub mod distance;
+mod footprint;
 pub mod mask;
 pub mod motion;
 pub mod plane;
 pub mod quantity;
+pub mod rectify;
 pub mod relations;
+mod surface;
 
 pub use boxes::UprightBox;
 pub use camera::Intrinsics;

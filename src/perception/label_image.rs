@@ -103,7 +103,8 @@ mod tests {
     }
 
     fn labelled() -> View {
-        let names = [(1, ("cup", 0.8)), (2, ("red cup", 0.9)), (3, ("table", 0.9)), (4, ("cup", 0.8)), (6, ("dog", 1.0))];
+        let names =
+            [(1, ("cup", 0.8)), (2, ("red cup", 0.9)), (3, ("table", 0.9)), (4, ("cup", 0.8)), (6, ("dog", 1.0))];
         let by_id = names.into_iter().map(|(id, (name, score))| (id, (name.to_owned(), score))).collect();
         view(Ok(Arc::new(LabelImage {
             width_px: 4,
@@ -135,7 +136,8 @@ mod tests {
 
     #[test]
     fn everything_is_all_that_is_present_and_named() {
-        let names: Vec<_> = found(&labelled(), &Prompt::Everything).into_iter().map(|(name, id, _)| (name, id)).collect();
+        let names: Vec<_> =
+            found(&labelled(), &Prompt::Everything).into_iter().map(|(name, id, _)| (name, id)).collect();
         let expected = [("table", 3), ("red cup", 2), ("cup", 4), ("cup", 1)].map(|(name, id)| (name.to_owned(), id));
         assert_eq!(names, expected);
     }

@@ -37,11 +37,8 @@ pub fn match_name(name: &str, label: &str) -> Option<NameMatch> {
 /// Positions of the labels that `name` means, in the given order. When any label is the name itself, the merely similar ones are
 /// left out: `cup` does not mean `red cup` where a `cup` stands.
 pub fn best_matches<'a>(name: &str, labels: impl IntoIterator<Item = &'a str>) -> Vec<usize> {
-    let found: Vec<(usize, NameMatch)> = labels
-        .into_iter()
-        .enumerate()
-        .filter_map(|(index, label)| Some((index, match_name(name, label)?)))
-        .collect();
+    let found: Vec<(usize, NameMatch)> =
+        labels.into_iter().enumerate().filter_map(|(index, label)| Some((index, match_name(name, label)?))).collect();
     let best = found.iter().map(|(_, fit)| *fit).max();
     found.into_iter().filter(|(_, fit)| Some(*fit) == best).map(|(index, _)| index).collect()
 }

@@ -11,12 +11,25 @@ use spatialclaw::geometry::{DepthMap, DepthNoise, Intrinsics, Mask, PointCloud, 
 /// Placed in the fixed frame, +z up.
 #[derive(Clone, Debug)]
 pub enum Shape {
-    Sphere { center_m: Point3<f64>, radius_m: f64 },
-    Block { fixed_from_block: Isometry3<f64>, half_size_m: Vector3<f64> },
+    Sphere {
+        center_m: Point3<f64>,
+        radius_m: f64,
+    },
+    Block {
+        fixed_from_block: Isometry3<f64>,
+        half_size_m: Vector3<f64>,
+    },
     /// Upright; solid.
-    Cylinder { base_center_m: Point3<f64>, radius_m: f64, height_m: f64 },
+    Cylinder {
+        base_center_m: Point3<f64>,
+        radius_m: f64,
+        height_m: f64,
+    },
     /// All points with `normal · p = offset_m`.
-    Plane { normal: UnitVector3<f64>, offset_m: f64 },
+    Plane {
+        normal: UnitVector3<f64>,
+        offset_m: f64,
+    },
 }
 
 impl Shape {
@@ -61,9 +74,7 @@ impl Shape {
             }
             Shape::Plane { normal, offset_m } => {
                 let rate = normal.dot(direction);
-                (rate.abs() > 1e-12)
-                    .then(|| (offset_m - normal.dot(&origin_m.coords)) / rate)
-                    .filter(|t| *t > 1e-9)
+                (rate.abs() > 1e-12).then(|| (offset_m - normal.dot(&origin_m.coords)) / rate).filter(|t| *t > 1e-9)
             }
             Shape::Block { fixed_from_block, half_size_m } => {
                 let origin = fixed_from_block.inverse_transform_point(origin_m).coords;
@@ -91,7 +102,8 @@ impl Shape {
                 }
                 let up = Vector3::new(origin.z, 0.0, 0.0);
                 let rise = Vector3::new(direction.z, 0.0, 0.0);
-                let (cap_enter, cap_leave) = slabs(&up, &rise, &Vector3::zeros(), &Vector3::new(*height_m, 0.0, 0.0), 1);
+                let (cap_enter, cap_leave) =
+                    slabs(&up, &rise, &Vector3::zeros(), &Vector3::new(*height_m, 0.0, 0.0), 1);
                 enter = enter.max(cap_enter);
                 leave = leave.min(cap_leave);
                 (enter <= leave && enter > 1e-9).then_some(enter)
@@ -101,7 +113,13 @@ impl Shape {
 }
 
 /// Entry and exit of a line through the box of the first `n_axes` axes.
-fn slabs(origin: &Vector3<f64>, along: &Vector3<f64>, low: &Vector3<f64>, high: &Vector3<f64>, n_axes: usize) -> (f64, f64) {
+fn slabs(
+    origin: &Vector3<f64>,
+    along: &Vector3<f64>,
+    low: &Vector3<f64>,
+    high: &Vector3<f64>,
+    n_axes: usize,
+) -> (f64, f64) {
     let (mut enter, mut leave) = (f64::NEG_INFINITY, f64::INFINITY);
     for axis in 0..n_axes {
         if along[axis].abs() < 1e-15 {
