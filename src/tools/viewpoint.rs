@@ -94,7 +94,8 @@ pub fn transform_with_sigma(
     }
     let snapshot = &session.context.snapshot;
     let found = snapshot.transforms.lookup(target, source, at)?;
-    let is_on_robot = *target == snapshot.robot_frame || snapshot.views.iter().any(|view| view.optical_frame == *target);
+    let is_on_robot =
+        *target == snapshot.robot_frame || snapshot.views.iter().any(|view| view.optical_frame == *target);
     let sigma = match is_on_robot && *source == snapshot.fixed_frame {
         true => PoseSigma::default(),
         false => pose_sigma(&snapshot.tf_sigma, &found, 0.0),

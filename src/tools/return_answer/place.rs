@@ -7,11 +7,7 @@ use nalgebra::{Isometry3, Matrix3, Matrix6, Point3, UnitQuaternion, Vector3};
 use crate::{
     answer::{AnswerKind, AnswerValue, Placement},
     scene::{FrameId, Stamp},
-    tools::{
-        Session, ToolError,
-        values::ObjectValue,
-        viewpoint::transform_with_sigma,
-    },
+    tools::{Session, ToolError, values::ObjectValue, viewpoint::transform_with_sigma},
 };
 
 /// A placement before it is brought into the target frame.
