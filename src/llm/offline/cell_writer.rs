@@ -216,7 +216,7 @@ impl CellWriter<'_> {
 /// Ends the cell with a refusal when `relation` is too close to call.
 pub fn clear_or_refuse(relation: &str) -> String {
     format!(
-        "if !{relation}.clear {{ Refuse(\"NOT_MEASURABLE\", `too close to call: ${{{relation}.basis}} has a margin of ${{{relation}.margin.text}}`); }}\n"
+        "if !{relation}.clear {{ Refuse(\"NOT_MEASURABLE\", `too close to call: ${{{relation}.basis}} has a margin of ${{{relation}.margin}}`); }}\n"
     )
 }
 
@@ -226,7 +226,7 @@ pub fn sort_and_require_a_clear_first(largest_first: bool, what: &str) -> String
     format!(
         "rows.sort(|p, q| if p.m.value {before} q.m.value {{ -1 }} else {{ 1 }});\n\
          if rows.len() > 1 {{\n    let lead = {lead};\n    if lead.value < 2.0 * lead.sigma {{\n        \
-         Refuse(\"NOT_MEASURABLE\", `too close to call: ${{rows[0].object.label}} and ${{rows[1].object.label}} differ in {what} by ${{lead.text}}`);\n    }}\n}}\n"
+         Refuse(\"NOT_MEASURABLE\", `too close to call: ${{rows[0].object.label}} and ${{rows[1].object.label}} differ in {what} by ${{lead}}`);\n    }}\n}}\n"
     )
 }
 

@@ -51,8 +51,11 @@ fn next_turn(request: &ChatRequest) -> Result<String, ModelError> {
     let cell = match (failure, untried) {
         // The first cell, also when another model left the conversation to this one.
         (_, Some(cell)) if !cells.iter().any(was_tried) => cell.clone(),
-        (Some(failure), Some(cell)) if failure.code.starts_with("TF_") => cell.clone(),
-        (Some(failure), _) => format!("Refuse({}, {});\n", literal(&failure.code), literal(&failure.message)),
+        (Some(failure), Some(cell)) if failure.code.as_deref().is_some_and(|code| code.starts_with("TF_")) => cell.clone(),
+        (Some(failure), _) => {
+            let code = failure.code.as_deref().unwrap_or("INTERNAL_ERROR");
+            format!("Refuse({}, {});\n", literal(code), literal(&failure.message))
+        }
         (None, _) => "Refuse(\"NO_ANSWER\", \"the cell ended without submitting an answer\");\n".to_owned(),
     };
     Ok(reply(&reading, &cell))

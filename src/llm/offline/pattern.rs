@@ -4,7 +4,7 @@
 //!
 //! | written | matches |
 //! |---|---|
-//! | `word` | the word in any spelling that [`super::tokens`] knows; articles and commas before it are passed over |
+//! | `word` | the word in any spelling that [`super::tokens`] knows; `the`, `an` and commas before it are passed over |
 //! | `(x y\|z)` | one of the rows |
 //! | `[x y\|z]` | one of the rows, or nothing |
 //! | `{side:x=v\|y z=w}` | one of the rows, and keeps its value (`v` or `w`) under the name |
@@ -122,6 +122,7 @@ fn compile_rows(text: &[char], position: &mut usize, close: Option<char>) -> Res
                 let word = take_word(text, position);
                 let tokens = super::tokens::tokenise(&word).unwrap_or_default();
                 match tokens.as_slice() {
+                    [token] if token.kind == TokenKind::Article => {}
                     [token] => row.push(Node::Word(token.word.clone())),
                     _ => return Err(format!("{word:?} is not one word")),
                 }
@@ -169,7 +170,9 @@ impl Search<'_> {
                     if token.kind == TokenKind::Word && token.word == *word {
                         self.walk(rest, here + 1, Match { n_literals: so_far.n_literals + 1, ..so_far.clone() });
                     }
-                    if !matches!(token.kind, TokenKind::Article | TokenKind::Comma) {
+                    // "a" before a word of the pattern is the end of a name such as "box a".
+                    let is_passed_over = token.kind == TokenKind::Comma || (token.kind == TokenKind::Article && token.word != "a");
+                    if !is_passed_over {
                         break;
                     }
                     here += 1;

@@ -42,7 +42,7 @@ pub const FORMS: &[QuestionForm] = &[
         doc: "visible objects with one name",
         write_cell: |w| {
             let text = sentence(&[
-                Eval("m.text"),
+                Eval("`${m}`"),
                 Say(&format!(" visible that fit \"{}\".", w.name("a"))),
             ]);
             let submit = if w.brief.choices.is_empty() {
@@ -85,22 +85,33 @@ pub const FORMS: &[QuestionForm] = &[
         example: "How many cups are on the table?",
         answers: "Number, 1",
         doc: "objects with one name that rest on it, directly or stacked",
-        write_cell: |w| {
-            let text = sentence(&[
-                Eval("`${n}`"),
-                Say(&format!(" that fit \"{}\" rest on {}, directly or stacked.", w.name("a"), the(w.name("b")))),
-            ]);
-            let submit = w.submit(Value::Count("n"), &text, "kept + [b]");
-            format!(
-                "{}let wanted = tools.Scene.find_all({}).map(|object| object.id);\nlet kept = [];\n\
-                 for object in tools.Geometry.stacked_on(b, tools.Scene.objects()) {{\n    \
-                 if object.id in wanted {{ kept.push(object); }}\n}}\nlet n = kept.len();\n{submit}",
-                w.find("b", "b"),
-                literal(w.name("a"))
-            )
-        },
+        write_cell: |w| write_count_of_on(w, Value::Count("n")),
+    },
+    QuestionForm {
+        id: "is_there_on",
+        patterns: &["$is there {a} [standing|lying|resting] on [top of] {b}", "(do|can) you see {a} on [top of] {b}"],
+        example: "Is there a cup on the table?",
+        answers: "Bool",
+        doc: "whether an object with that name rests on it, directly or stacked",
+        write_cell: |w| write_count_of_on(w, Value::Bool("n > 0")),
     },
 ];
+
+fn write_count_of_on(w: &CellWriter<'_>, value: Value<'_>) -> String {
+    let text = sentence(&[
+        Eval("`${n}`"),
+        Say(&format!(" that fit \"{}\" rest on {}, directly or stacked.", w.name("a"), the(w.name("b")))),
+    ]);
+    let submit = w.submit(value, &text, "kept + [b]");
+    format!(
+        "{}let kept = [];\nif tools.Scene.count({name}).value > 0.0 {{\n    \
+         let wanted = tools.Scene.find_all({name}).map(|object| object.id);\n    \
+         for object in tools.Geometry.stacked_on(b, tools.Scene.objects()) {{\n        \
+         if object.id in wanted {{ kept.push(object); }}\n    }}\n}}\nlet n = kept.len();\n{submit}",
+        w.find("b", "b"),
+        name = literal(w.name("a"))
+    )
+}
 
 fn write_count_on(w: &CellWriter<'_>, tool: &str, verb: &str, after: &str) -> String {
     let text = sentence(&[

@@ -28,9 +28,9 @@ pub const FORMS: &[QuestionForm] = &[
             let text = sentence(&[
                 Say(&format!("Seen from {} ", w.place_words())),
                 Say(&format!("{} is at ", the(w.name("a")))),
-                Eval("m.text"),
+                Eval("`${m}`"),
                 Eval("if m.value >= 0.0 { \" (left of straight ahead), \" } else { \" (right of straight ahead), \" }"),
-                Eval("d.text"),
+                Eval("`${d}`"),
                 Say(" away."),
             ]);
             let submit = w.submit(Value::Number("m"), &text, "[m, d]");
@@ -79,7 +79,7 @@ pub const FORMS: &[QuestionForm] = &[
                 Say(&format!("seen from {}, {} is ", w.place_words(), the(w.name("a")))),
                 Eval("if r.holds { \"\" } else { \"not \" }"),
                 Say(&format!("{} {} (margin ", side_words(side), the(w.name("b")))),
-                Eval("r.margin.text"),
+                Eval("`${r.margin}`"),
                 Say(")."),
             ]);
             let submit = w.submit(Value::Relation("r"), &text, "[r]");
@@ -142,7 +142,7 @@ pub const FORMS: &[QuestionForm] = &[
                 Say(&format!("{} is ", the(w.name("a")))),
                 Eval("if r.holds { \"\" } else { \"not \" }"),
                 Say(&format!("{} {}, at a bearing of ", side_words(side), w.place_words())),
-                Eval("m.text"),
+                Eval("`${m}`"),
                 Say("."),
             ]);
             let frame = w.body_frame();
@@ -180,13 +180,13 @@ pub const FORMS: &[QuestionForm] = &[
                 Say(&format!("{} is to the ", the(w.name("a")))),
                 Eval("side"),
                 Say(&format!(" of {}, at a bearing of ", w.place_words())),
-                Eval("m.text"),
+                Eval("`${m}`"),
                 Say("."),
             ]);
             let submit = w.submit(Value::Side("side"), &text, "[m]");
             format!(
                 "{}let m = tools.Geometry.bearing(a, {});\nlet off_axis = min(m.value.abs(), 3.141592653589793 - m.value.abs());\n\
-                 if off_axis < 2.0 * m.sigma {{ Refuse(\"NOT_MEASURABLE\", `too close to call: the bearing is ${{m.text}}`); }}\n\
+                 if off_axis < 2.0 * m.sigma {{ Refuse(\"NOT_MEASURABLE\", `too close to call: the bearing is ${{m}}`); }}\n\
                  let side = if m.value > 0.0 {{ \"left\" }} else {{ \"right\" }};\n{submit}",
                 w.find("a", "a"),
                 w.body_frame()
@@ -211,13 +211,13 @@ fn write_which_side(w: &CellWriter<'_>, sides: &[&str]) -> String {
         Say(&format!("Seen from {}, {} is on this side of {}: ", w.place_words(), the(w.name("a")), the(w.name("b")))),
         Eval("side"),
         Say(" (margin "),
-        Eval("best.margin.text"),
+        Eval("`${best.margin}`"),
         Say(")."),
     ]);
     format!(
         "{}{}let side = \"\";\nlet best = ();\nfor name in [{}] {{\n    let r = tools.Geometry.side_of(a, name, b, viewer);\n    \
          if best == () || r.margin.value > best.margin.value {{ side = name; best = r; }}\n}}\n\
-         if !best.holds {{ Refuse(\"NOT_MEASURABLE\", `no side holds; the closest is ${{side}} with a margin of ${{best.margin.text}}`); }}\n{}{}",
+         if !best.holds {{ Refuse(\"NOT_MEASURABLE\", `no side holds; the closest is ${{side}} with a margin of ${{best.margin}}`); }}\n{}{}",
         w.find_two(),
         w.bind_viewer(),
         list.join(", "),
@@ -232,7 +232,7 @@ fn write_robot_side(w: &CellWriter<'_>, sides: &[&str]) -> String {
         Say(&format!("{} lies on this side of {}: ", the(w.name("a")), w.place_words())),
         Eval("side"),
         Say(", at a bearing of "),
-        Eval("m.text"),
+        Eval("`${m}`"),
         Say("."),
     ]);
     let frame = w.body_frame();

@@ -31,7 +31,7 @@ pub const FORMS: &[QuestionForm] = &[
         write_cell: |w| {
             let text = sentence(&[
                 Say(&format!("From {} to {}: ", the(w.name("a")), the(w.name("b")))),
-                Eval("d.text"),
+                Eval("`${d}`"),
                 Say(" between the nearest visible surfaces."),
             ]);
             let submit = w.submit(Value::Number("d"), &text, "[d]");
@@ -57,7 +57,7 @@ pub const FORMS: &[QuestionForm] = &[
             ]);
             let text = sentence(&[
                 Say(&format!("The two that fit \"{name}\" are ")),
-                Eval("d.text"),
+                Eval("`${d}`"),
                 Say(" apart, between their nearest visible surfaces."),
             ]);
             let submit = w.submit(Value::Number("d"), &text, "[d]");
@@ -85,7 +85,7 @@ pub const FORMS: &[QuestionForm] = &[
         write_cell: |w| {
             let text = sentence(&[
                 Say(&format!("From {} to the nearest visible point of {}: ", w.place_words(), the(w.name("a")))),
-                Eval("d.text"),
+                Eval("`${d}`"),
                 Say("."),
             ]);
             let submit = w.submit(Value::Number("d"), &text, "[d]");
@@ -134,17 +134,13 @@ fn write_within(w: &CellWriter<'_>, from_origin: bool) -> String {
     } else {
         (format!("{}let d = tools.Geometry.surface_distance(a, b);\n", w.find_two()), the(w.name("b")))
     };
-    let margin = if is_less { format!("{length_m:?} - d") } else { format!("d - {length_m:?}") };
+    let compare = if is_less { "less_than" } else { "greater_than" };
     let text = sentence(&[
-        Eval("if margin.value > 0.0 { \"Yes: \" } else { \"No: \" }"),
+        Eval("if r.holds { \"Yes: \" } else { \"No: \" }"),
         Say(&format!("from {} to {} it is ", the(w.name("a")), other)),
-        Eval("d.text"),
+        Eval("`${d}`"),
         Say(&format!("; asked for {} than {length_m} m.", if is_less { "less" } else { "more" })),
     ]);
-    format!(
-        "{measure}let margin = {margin};\nif abs_value(margin) < 2.0 * margin.sigma {{ Refuse(\"NOT_MEASURABLE\", \
-         `too close to call: the distance ${{d.text}} lies within two sigma of {length_m} m`); }}\n{}",
-        w.submit(Value::Bool("margin.value > 0.0"), &text, "[d]")
-    )
-    .replace("abs_value(margin)", "margin.value.abs()")
+    let submit = w.submit(Value::Relation("r"), &text, "[r]");
+    format!("{measure}let r = d.{compare}({length_m:?});\n{submit}")
 }

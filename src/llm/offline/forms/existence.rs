@@ -24,7 +24,7 @@ pub const FORMS: &[QuestionForm] = &[
             let text = sentence(&[
                 Eval("if m.value > 0.0 { \"Yes, visible that fit \" } else { \"No, visible that fit \" }"),
                 Say(&format!("\"{}\": ", w.name("a"))),
-                Eval("m.text"),
+                Eval("`${m}`"),
                 Say("."),
             ]);
             let submit = w.submit(Value::Bool("m.value > 0.0"), &text, "[m]");
@@ -63,20 +63,19 @@ pub const FORMS: &[QuestionForm] = &[
         write_cell: |w| {
             let same = literal("the names mean one and the same object here; name three different objects");
             let text = sentence(&[
-                Eval("if slack.value > 0.0 { \"Yes: \" } else { \"No: \" }"),
+                Eval("if r.holds { \"Yes: \" } else { \"No: \" }"),
                 Say("the gap is "),
-                Eval("gap.text"),
+                Eval("`${gap}`"),
                 Say(&format!(" and the width of the visible part of {} is ", the(w.name("a")))),
-                Eval("width.text"),
+                Eval("`${width}`"),
                 Say("."),
             ]);
-            let submit = w.submit(Value::Bool("slack.value > 0.0"), &text, "[gap, width]");
+            let submit = w.submit(Value::Relation("r"), &text, "[gap, width]");
             format!(
                 "{}let sides = tools.Scene.find_together([{}, {}]);\n\
                  if sides[0].id == sides[1].id || a.id == sides[0].id || a.id == sides[1].id {{ Refuse(\"AMBIGUOUS_REFERENT\", {same}); }}\n\
                  let gap = tools.Geometry.surface_distance(sides[0], sides[1]);\nlet width = tools.Geometry.width(a);\n\
-                 let slack = gap - width;\nif slack.value.abs() < 2.0 * slack.sigma {{ Refuse(\"NOT_MEASURABLE\", \
-                 `too close to call: the gap is ${{gap.text}} and the width ${{width.text}}`); }}\n{submit}",
+                 let r = width.less_than(gap);\n{submit}",
                 w.find("a", "a"),
                 literal(w.name("b")),
                 literal(w.name("c"))

@@ -26,7 +26,7 @@ pub const FORMS: &[QuestionForm] = &[
             let text = sentence(&[
                 Eval("if change.moved { \"Yes: \" } else { \"No: \" }"),
                 Say(&format!("{} moved by ", the(w.name("a")))),
-                Eval("change.distance.text"),
+                Eval("`${change.distance}`"),
                 Say(" in "),
                 Eval("`${window_secs}`"),
                 Say(" s."),
@@ -48,7 +48,7 @@ pub const FORMS: &[QuestionForm] = &[
         write_cell: |w| {
             let text = sentence(&[
                 Say(&format!("{} moved by ", the(w.name("a")))),
-                Eval("change.distance.text"),
+                Eval("`${change.distance}`"),
                 Say(" in "),
                 Eval("`${window_secs}`"),
                 Say(" s."),
@@ -61,10 +61,10 @@ pub const FORMS: &[QuestionForm] = &[
 
 fn write_change(w: &CellWriter<'_>) -> String {
     let name = literal(w.name("a"));
-    // Without a window from the question or the goal, the whole buffer is the window.
-    let window = match w.slots.secs.or(w.brief.window_secs) {
+    // Without a span in the question, all that the question can see is the window.
+    let window = match w.slots.secs {
         Some(secs) => format!("let window_secs = {secs:?};\n"),
-        None => "let window_secs = InputImages[0].age_secs - InputImages[-1].age_secs;\n".to_owned(),
+        None => "let window_secs = Metadata.window_secs;\n".to_owned(),
     };
     let too_short = literal(
         "only one moment is buffered, so nothing can be said about change; ask about the last seconds (time mode LAST)",

@@ -39,16 +39,16 @@ pub const FORMS: &[QuestionForm] = &[
         doc: "compares two distances from the robot (when nothing is named), camera, frame or object",
         write_cell: |w| {
             let measure = distance_call(w);
-            let difference = if w.name("than") == "more" { "da - db" } else { "db - da" };
+            let compare = if w.name("than") == "more" { "da.greater_than(db)" } else { "da.less_than(db)" };
             let text = sentence(&[
-                Eval("if lead.value > 0.0 { \"Yes: \" } else { \"No: \" }"),
+                Eval("if r.holds { \"Yes: \" } else { \"No: \" }"),
                 Say(&format!("from {} it is ", w.place_words())),
-                Eval("da.text"),
+                Eval("`${da}`"),
                 Say(&format!(" to {} and ", the(w.name("a")))),
-                Eval("db.text"),
+                Eval("`${db}`"),
                 Say(&format!(" to {}.", the(w.name("b")))),
             ]);
-            write_comparison(w, &format!("{}let da = {};\nlet db = {};\n", w.bind_viewer(), measure("a"), measure("b")), difference, &text)
+            write_comparison(w, &format!("{}let da = {};\nlet db = {};\n", w.bind_viewer(), measure("a"), measure("b")), compare, &text)
         },
     },
     QuestionForm {
@@ -112,17 +112,17 @@ pub const FORMS: &[QuestionForm] = &[
         doc: "compares height (taller, shorter), width (wider, narrower) or length (longer) of the visible parts",
         write_cell: |w| {
             let (tool, is_more) = extent_of(w.name("than"));
-            let difference = if is_more { "da - db" } else { "db - da" };
+            let compare = if is_more { "da.greater_than(db)" } else { "da.less_than(db)" };
             let text = sentence(&[
-                Eval("if lead.value > 0.0 { \"Yes: \" } else { \"No: \" }"),
+                Eval("if r.holds { \"Yes: \" } else { \"No: \" }"),
                 Say(&format!("the {tool} of {} is ", the(w.name("a")))),
-                Eval("da.text"),
+                Eval("`${da}`"),
                 Say(&format!(", that of {} is ", the(w.name("b")))),
-                Eval("db.text"),
+                Eval("`${db}`"),
                 Say(" (visible parts)."),
             ]);
             let measure = format!("let da = tools.Geometry.{tool}(a);\nlet db = tools.Geometry.{tool}(b);\n");
-            write_comparison(w, &measure, difference, &text)
+            write_comparison(w, &measure, compare, &text)
         },
     },
     QuestionForm {
@@ -171,7 +171,7 @@ pub const FORMS: &[QuestionForm] = &[
             let text = sentence(&[
                 Eval("rows[0].object.label"),
                 Say(" reaches highest: "),
-                Eval("rows[0].m.text"),
+                Eval("`${rows[0].m}`"),
                 Say(&format!(" above {}.", if is_floor { "the floor".to_owned() } else { the(w.name("b")) })),
             ]);
             write_extreme(
@@ -207,20 +207,16 @@ fn distance_call(w: &CellWriter<'_>) -> impl Fn(&str) -> String {
     }
 }
 
-fn write_comparison(w: &CellWriter<'_>, measure: &str, difference: &str, text: &str) -> String {
-    format!(
-        "{}{measure}let lead = {difference};\nif lead.value.abs() < 2.0 * lead.sigma {{ Refuse(\"NOT_MEASURABLE\", \
-         `too close to call: ${{da.text}} against ${{db.text}}`); }}\n{}",
-        w.find_two(),
-        w.submit(Value::Bool("lead.value > 0.0"), text, "[da, db]")
-    )
+fn write_comparison(w: &CellWriter<'_>, measure: &str, compare: &str, text: &str) -> String {
+    let submit = w.submit(Value::Relation("r"), text, "[da, db]");
+    format!("{}{measure}let r = {compare};\n{submit}", w.find_two())
 }
 
 fn write_nearest(w: &CellWriter<'_>, find: &str, is_farthest: bool) -> String {
     let text = sentence(&[
         Eval("rows[0].object.label"),
         Say(&format!(" is {} to {}: ", if is_farthest { "farthest" } else { "nearest" }, w.place_words())),
-        Eval("rows[0].m.text"),
+        Eval("`${rows[0].m}`"),
         Say("."),
     ]);
     // What an object stands on touches it; asked for the nearest object, nobody means that.
@@ -238,7 +234,7 @@ fn write_extreme_extent(w: &CellWriter<'_>, find: &str) -> String {
     let text = sentence(&[
         Eval("rows[0].object.label"),
         Say(&format!(" has the {} {tool}: ", if is_more { "largest" } else { "smallest" })),
-        Eval("rows[0].m.text"),
+        Eval("`${rows[0].m}`"),
         Say(" (visible part)."),
     ]);
     write_extreme(w, find, &format!("tools.Geometry.{tool}(object)"), is_more, tool, &text)

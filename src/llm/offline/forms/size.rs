@@ -54,11 +54,11 @@ pub const FORMS: &[QuestionForm] = &[
         write_cell: |w| {
             let text = sentence(&[
                 Say(&format!("{}: length ", the(w.name("a")))),
-                Eval("l.text"),
+                Eval("`${l}`"),
                 Say(", width "),
-                Eval("b.text"),
+                Eval("`${b}`"),
                 Say(", height "),
-                Eval("h.text"),
+                Eval("`${h}`"),
                 Say(" (visible part)."),
             ]);
             let submit = w.submit(Value::List("[l, b, h]"), &text, "[l, b, h]");
@@ -101,7 +101,7 @@ pub const FORMS: &[QuestionForm] = &[
 fn write_extent(w: &CellWriter<'_>, measure: &str, adjective: &str) -> String {
     let text = sentence(&[
         Say(&format!("{} is ", the(w.name("a")))),
-        Eval("m.text"),
+        Eval("`${m}`"),
         Say(&format!(" {adjective} (visible part).")),
     ]);
     let submit = w.submit(Value::Number("m"), &text, "[m]");
@@ -117,7 +117,7 @@ fn write_height_above(w: &CellWriter<'_>, above_floor: bool) -> String {
     };
     let text = sentence(&[
         Say(&format!("The {part} of {} is ", the(w.name("a")))),
-        Eval("m.text"),
+        Eval("`${m}`"),
         Say(&format!(" above {reference_words}.")),
     ]);
     let submit = w.submit(Value::Number("m"), &text, "[m]");

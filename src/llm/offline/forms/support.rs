@@ -28,7 +28,7 @@ pub const FORMS: &[QuestionForm] = &[
                 Say(&format!("{} (", the(w.name("b")))),
                 Eval("r.basis"),
                 Say(", margin "),
-                Eval("r.margin.text"),
+                Eval("`${r.margin}`"),
                 Say(")."),
             ]);
             let submit = w.submit(Value::Bool("r.holds || stacked"), &because, "[r]");
@@ -143,7 +143,7 @@ fn write_relation(w: &CellWriter<'_>, call: &str, words: &str) -> String {
         Say(&format!("{words} {} (", the(w.name("b")))),
         Eval("r.basis"),
         Say(", margin "),
-        Eval("r.margin.text"),
+        Eval("`${r.margin}`"),
         Say(")."),
     ]);
     format!(
