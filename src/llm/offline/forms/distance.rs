@@ -69,6 +69,28 @@ pub const FORMS: &[QuestionForm] = &[
         },
     },
     QuestionForm {
+        id: "distance_to_edge",
+        patterns: &[
+            "how far [away] $is {a} [away] from [closest] (edge|rim) of {b}",
+            "how far [away] $is {a} [away] from {b} ['s] edge",
+            "how far [away] {a} $is from (edge of {b}|{b} ['s] edge)",
+            "how close $is {a} to [closest] (edge of {b}|{b} ['s] edge)",
+            "$what distance (from|between|of) {a} (to|and|from) [closest] (edge of {b}|{b} ['s] edge)",
+        ],
+        example: "How far is the mug from the table edge?",
+        answers: "Number, m",
+        doc: "horizontal distance to the nearest visible edge of the surface beneath, negative where it overhangs",
+        write_cell: |w| {
+            let text = sentence(&[
+                Say(&format!("From {} to the nearest edge of {}: ", the(w.name("a")), the(w.name("b")))),
+                Eval("`${d}`"),
+                Say(" horizontally."),
+            ]);
+            let submit = w.submit(Value::Number("d"), &text, "[d]");
+            format!("{}let d = tools.Geometry.distance_to_edge(a, b);\n{submit}", w.find_two())
+        },
+    },
+    QuestionForm {
         id: "distance_from",
         patterns: &[
             "how far [away] $is {a} [away] [from {origin}]",
