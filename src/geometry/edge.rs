@@ -26,13 +26,17 @@ pub fn distance_to_edge(a: &UprightBox, surface: &UprightBox) -> Result<Distance
     };
     let middle = [a.center_m.x, a.center_m.y];
     let off_surface = || {
-        GeometryError::NotMeasurable("the middle of the first thing is not above the visible part of the surface".into())
+        GeometryError::NotMeasurable(
+            "the middle of the first thing is not above the visible part of the surface".into(),
+        )
     };
     inward_m(middle).filter(|(distance_m, _)| *distance_m > 0.0).ok_or_else(off_surface)?;
-    let nearest = a.footprint_m.iter().filter_map(|p| inward_m(*p).map(|(distance_m, outward)| (distance_m, outward, *p)));
+    let nearest =
+        a.footprint_m.iter().filter_map(|p| inward_m(*p).map(|(distance_m, outward)| (distance_m, outward, *p)));
     let (distance_m, outward, p) = nearest.min_by(|one, other| one.0.total_cmp(&other.0)).ok_or_else(off_surface)?;
 
-    let end_sigma_m = |fitted: &UprightBox| fitted.length.sigma().max(fitted.width.sigma()) * std::f64::consts::FRAC_1_SQRT_2;
+    let end_sigma_m =
+        |fitted: &UprightBox| fitted.length.sigma().max(fitted.width.sigma()) * std::f64::consts::FRAC_1_SQRT_2;
     let sigma_m = end_sigma_m(a).hypot(end_sigma_m(surface));
     let z_m = surface.top_m.value();
     Ok(DistanceMeasurement {
@@ -79,7 +83,10 @@ mod tests {
         assert!((found.to_m.x - 1.0).abs() < 1e-12 && (found.to_m.z - 1.0).abs() < 1e-12);
         let over = distance_to_edge(&block(0.0, 0.48, 0.2, 0.1, 0.0), &table).unwrap();
         assert!((over.distance.value() + 0.03).abs() < 1e-12, "{}", over.distance);
-        assert!(matches!(distance_to_edge(&block(1.1, 0.0, 0.2, 0.1, 0.0), &table), Err(GeometryError::NotMeasurable(_))));
+        assert!(matches!(
+            distance_to_edge(&block(1.1, 0.0, 0.2, 0.1, 0.0), &table),
+            Err(GeometryError::NotMeasurable(_))
+        ));
     }
 
     proptest! {

@@ -64,7 +64,8 @@ pub fn distance_to_edge(
 ) -> Result<MeasurementValue, ToolError> {
     same_frame(a, surface)?;
     let names = format!("{} on {}", a.name(), surface.name());
-    let found = edge::distance_to_edge(a.upright_box()?, surface.upright_box()?).map_err(|error| named(error, &names))?;
+    let found =
+        edge::distance_to_edge(a.upright_box()?, surface.upright_box()?).map_err(|error| named(error, &names))?;
     let view = session.context.snapshot.views.get(surface.points.view_idx);
     let at_px = view.and_then(|view| {
         let in_camera = view.posed.as_ref().ok()?.fixed_from_camera.inverse_transform_point(&found.to_m);
@@ -82,7 +83,13 @@ pub fn distance_to_edge(
     }
     let objects = [(a, "from"), (surface, "surface")];
     let points = vec![found.from_m, found.to_m];
-    MeasurementValue::of_objects(found.distance, "distance", "horizontal, to the nearest visible edge", &objects, points)
+    MeasurementValue::of_objects(
+        found.distance,
+        "distance",
+        "horizontal, to the nearest visible edge",
+        &objects,
+        points,
+    )
 }
 
 /// Angle of the thing's centre in `frame`.
