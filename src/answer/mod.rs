@@ -1,5 +1,7 @@
 //! What a question can end with: a typed value with evidence, or a refusal.
 
+pub mod picture;
+
 use nalgebra::{Isometry3, Matrix6, Point3, Vector3};
 use serde::{Deserialize, Serialize};
 

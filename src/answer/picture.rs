@@ -1,0 +1,279 @@
+//! Evidence drawn into the camera image it was measured in: tinted masks, upright boxes, measured points, lengths and labels.
+
+use font8x8::{BASIC_FONTS, LATIN_FONTS, UnicodeFonts};
+use image::{Rgb, RgbImage};
+use nalgebra::{Isometry3, Point3};
+
+use super::Evidence;
+use crate::scene::{Snapshot, View};
+
+/// Colours that stay apart for colour-blind readers (Okabe and Ito 2008), without black.
+const PALETTE: [[u8; 3]; 7] =
+    [[230, 159, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [213, 94, 0], [204, 121, 167], [0, 114, 178]];
+const BOX_EDGES: [(usize, usize); 12] =
+    [(0, 1), (1, 3), (3, 2), (2, 0), (4, 5), (5, 7), (7, 6), (6, 4), (0, 4), (1, 5), (2, 6), (3, 7)];
+const GLYPH_PX: i64 = 8;
+const MAX_PIXEL: f64 = 20_000.0;
+
+/// The view's image with all evidence of that view drawn in and `title` on a strip above it (as many lines as it needs).
+/// Evidence from other views, or in a frame whose transform is not known, is left out.
+pub fn evidence_picture(snapshot: &Snapshot, view: &View, evidence: &[Evidence], title: &str) -> RgbImage {
+    let mut canvas = Canvas { image: (*view.image).clone() };
+    let of_view: Vec<&Evidence> = evidence.iter().filter(|item| item.view_idx == view.view_idx).collect();
+    for (index, item) in of_view.iter().enumerate() {
+        canvas.tint_mask(view, item, PALETTE[index % PALETTE.len()]);
+    }
+    for (index, item) in of_view.iter().enumerate() {
+        let color = Rgb(PALETTE[index % PALETTE.len()]);
+        let Some(camera_from_evidence) = camera_from_evidence(snapshot, view, item) else { continue };
+        let to_pixel = |p: Point3<f64>| {
+            let p = camera_from_evidence * p;
+            // A point close to the image plane projects far outside: a line to it would take for ever and show nothing.
+            let is_near = |c: f64| c.is_finite() && c.abs() < MAX_PIXEL;
+            view.intrinsics.project([p.x, p.y, p.z]).filter(|(u, v)| is_near(*u) && is_near(*v))
+        };
+        canvas.draw_box(item, color, &to_pixel);
+        canvas.draw_points(item, &to_pixel);
+        if let (Some(roi), true) = (item.roi, item.quantity.is_none()) {
+            canvas.text(i64::from(roi.u_min_px), i64::from(roi.v_min_px) - 10, &item.label, color, 1);
+        }
+    }
+    with_title(&canvas.image, title)
+}
+
+fn camera_from_evidence(snapshot: &Snapshot, view: &View, item: &Evidence) -> Option<Isometry3<f64>> {
+    let posed = view.posed.as_ref().ok()?;
+    let fixed_from_evidence = if item.frame == snapshot.fixed_frame {
+        Isometry3::identity()
+    } else {
+        snapshot.transforms.lookup(&snapshot.fixed_frame, &item.frame, item.stamp).ok()?.target_from_source
+    };
+    Some(posed.fixed_from_camera.inverse() * fixed_from_evidence)
+}
+
+fn with_title(image: &RgbImage, title: &str) -> RgbImage {
+    let columns = (i64::from(image.width()) / GLYPH_PX - 1).max(1) as usize;
+    let lines = wrapped(title, columns);
+    if lines.is_empty() {
+        return image.clone();
+    }
+    let strip_px = (lines.len() as i64 * (GLYPH_PX + 4) + 6) as u32;
+    let mut canvas =
+        Canvas { image: RgbImage::from_pixel(image.width(), image.height() + strip_px, Rgb([24, 24, 24])) };
+    image::imageops::replace(&mut canvas.image, image, 0, i64::from(strip_px));
+    for (index, line) in lines.iter().enumerate() {
+        canvas.text(4, 4 + index as i64 * (GLYPH_PX + 4), line, Rgb([255, 255, 255]), 0);
+    }
+    canvas.image
+}
+
+fn wrapped(text: &str, columns: usize) -> Vec<String> {
+    let mut lines: Vec<String> = Vec::new();
+    for word in text.split_whitespace() {
+        match lines.last_mut() {
+            Some(line) if line.chars().count() + 1 + word.chars().count() <= columns => {
+                line.push(' ');
+                line.push_str(word);
+            }
+            _ => lines.push(word.to_owned()),
+        }
+    }
+    lines
+}
+
+struct Canvas {
+    image: RgbImage,
+}
+
+impl Canvas {
+    fn set(&mut self, u: i64, v: i64, color: Rgb<u8>) {
+        if let (Ok(u), Ok(v)) = (u32::try_from(u), u32::try_from(v))
+            && let Some(pixel) = self.image.get_pixel_mut_checked(u, v)
+        {
+            *pixel = color;
+        }
+    }
+
+    fn tint_mask(&mut self, view: &View, item: &Evidence, color: [u8; 3]) {
+        let (Ok(labels), Some(instance)) = (&view.labels, item.instance) else { return };
+        let width = labels.width_px as usize;
+        let belongs = |index: usize| labels.ids.get(index) == Some(&instance);
+        for index in (0..labels.ids.len()).filter(|index| belongs(*index)) {
+            let (u, v) = ((index % width) as u32, (index / width) as u32);
+            let inner = u > 0
+                && belongs(index - 1)
+                && belongs(index + 1)
+                && v > 0
+                && belongs(index - width)
+                && belongs(index + width);
+            if let Some(pixel) = self.image.get_pixel_mut_checked(u, v) {
+                let share = if inner { 2 } else { 5 };
+                for channel in 0..3 {
+                    let mixed = (u16::from(pixel[channel]) * (6 - share) + u16::from(color[channel]) * share) / 6;
+                    pixel[channel] = mixed as u8;
+                }
+            }
+        }
+    }
+
+    fn draw_box(&mut self, item: &Evidence, color: Rgb<u8>, to_pixel: &impl Fn(Point3<f64>) -> Option<(f64, f64)>) {
+        if item.size_m.min() <= 0.0 {
+            return;
+        }
+        let half = item.size_m * 0.5;
+        let corner = |index: usize| {
+            let sign = |bit: usize| if index & bit == 0 { -1.0 } else { 1.0 };
+            to_pixel(item.frame_from_object * Point3::new(sign(1) * half.x, sign(2) * half.y, sign(4) * half.z))
+        };
+        for (from, to) in BOX_EDGES {
+            if let (Some(from), Some(to)) = (corner(from), corner(to)) {
+                self.line(from, to, color);
+            }
+        }
+    }
+
+    fn draw_points(&mut self, item: &Evidence, to_pixel: &impl Fn(Point3<f64>) -> Option<(f64, f64)>) {
+        let white = Rgb([255, 255, 255]);
+        let pixels: Vec<(f64, f64)> = item.points_m.iter().filter_map(|p| to_pixel(*p)).collect();
+        if let [from, to] = pixels[..] {
+            self.line(from, to, white);
+            if let Some(quantity) = item.quantity {
+                let middle = ((from.0 + to.0) / 2.0, (from.1 + to.1) / 2.0);
+                self.text(middle.0 as i64 + 6, middle.1 as i64 - 4, &quantity.to_string(), white, 1);
+            }
+        }
+        for (u, v) in pixels {
+            for (du, dv) in (-2..=2).flat_map(|du: i64| (-2..=2).map(move |dv: i64| (du, dv))) {
+                let edge = du.abs() == 2 || dv.abs() == 2;
+                self.set(
+                    u.round() as i64 + du,
+                    v.round() as i64 + dv,
+                    if edge { Rgb([0, 0, 0]) } else { Rgb([255, 40, 40]) },
+                );
+            }
+        }
+    }
+
+    fn line(&mut self, from: (f64, f64), to: (f64, f64), color: Rgb<u8>) {
+        let n_steps = (to.0 - from.0).abs().max((to.1 - from.1).abs()).ceil().max(1.0);
+        for step in 0..=n_steps as i64 {
+            let t = step as f64 / n_steps;
+            let (u, v) = (from.0 + (to.0 - from.0) * t, from.1 + (to.1 - from.1) * t);
+            self.set(u.round() as i64, v.round() as i64, color);
+        }
+    }
+
+    /// Writes `text` with its top-left corner at (`u`, `v`), kept inside the image, on a dark ground `margin_px` larger than it.
+    fn text(&mut self, u: i64, v: i64, text: &str, color: Rgb<u8>, margin_px: i64) {
+        let width = text.chars().count() as i64 * GLYPH_PX;
+        let u = u.min(i64::from(self.image.width()) - width - margin_px).max(margin_px);
+        let v = v.min(i64::from(self.image.height()) - GLYPH_PX - margin_px).max(margin_px);
+        if margin_px > 0 {
+            for dv in -margin_px..GLYPH_PX + margin_px {
+                for du in -margin_px..width + margin_px {
+                    self.set(u + du, v + dv, Rgb([0, 0, 0]));
+                }
+            }
+        }
+        for (index, character) in text.chars().enumerate() {
+            let glyph =
+                BASIC_FONTS.get(character).or_else(|| LATIN_FONTS.get(character)).or_else(|| BASIC_FONTS.get('?'));
+            for (row, bits) in glyph.unwrap_or_default().iter().enumerate() {
+                for column in (0..GLYPH_PX).filter(|column| (*bits >> column) & 1 == 1) {
+                    self.set(u + index as i64 * GLYPH_PX + column, v + row as i64, color);
+                }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use nalgebra::{Matrix6, Vector3};
+
+    use super::*;
+    use crate::{
+        error_code::ErrorCode,
+        geometry::{DepthNoise, Intrinsics, PixelBox, PoseSigma, Quantity, Unit},
+        scene::{FrameId, InputProblem, LabelImage, LabelNames, PosedCamera, Stamp, TransformSet},
+    };
+
+    fn snapshot() -> Snapshot {
+        let (width_px, height_px) = (320, 160);
+        let mut ids = vec![0; (width_px * height_px) as usize];
+        for v in 40..80 {
+            for u in 60..120 {
+                ids[v * width_px as usize + u] = 5;
+            }
+        }
+        let labels = LabelImage { width_px, height_px, ids: ids.into(), names: Arc::new(LabelNames::default()) };
+        let view = View {
+            camera: "front".into(),
+            view_idx: 0,
+            stamp: Stamp { nanos: 1 },
+            optical_frame: FrameId::new("optical"),
+            intrinsics: Intrinsics { width_px, height_px, fx_px: 100.0, fy_px: 100.0, cx_px: 160.0, cy_px: 80.0 },
+            depth_noise: DepthNoise::default(),
+            depth_range_m: (0.1, 10.0),
+            image: Arc::new(RgbImage::new(width_px, height_px)),
+            depth: Err(InputProblem { code: ErrorCode::NoDepth, message: "none".into() }),
+            labels: Ok(Arc::new(labels)),
+            posed: Ok(PosedCamera { fixed_from_camera: Isometry3::identity(), sigma: PoseSigma::default() }),
+        };
+        Snapshot {
+            taken_at: Stamp { nanos: 1 },
+            fixed_frame: FrameId::new("map"),
+            robot_frame: FrameId::new("base_link"),
+            views: vec![view],
+            transforms: TransformSet::default(),
+            tf_sigma: PoseSigma::default(),
+        }
+    }
+
+    fn evidence(points_m: Vec<Point3<f64>>) -> Evidence {
+        Evidence {
+            id: "mug#5@front".into(),
+            label: "mug".into(),
+            role: "target".into(),
+            camera: "front".into(),
+            view_idx: 0,
+            instance: Some(5),
+            method: "test".into(),
+            frame: FrameId::new("map"),
+            stamp: Stamp { nanos: 1 },
+            frame_from_object: Isometry3::translation(0.0, 0.0, 2.0),
+            covariance: Matrix6::zeros(),
+            size_m: Vector3::zeros(),
+            points_m,
+            quantity: Quantity::new(0.5, 0.01, Unit::Metre),
+            n_pixels: 2400,
+            score: 1.0,
+            roi: Some(PixelBox { u_min_px: 60, v_min_px: 40, u_max_px: 119, v_max_px: 79 }),
+        }
+    }
+
+    #[test]
+    fn masks_are_tinted_and_points_land_on_their_pixels() {
+        let snapshot = snapshot();
+        let drawn = evidence_picture(&snapshot, &snapshot.views[0], &[evidence(vec![Point3::new(1.0, 0.5, 2.0)])], "");
+        assert_eq!(drawn.dimensions(), (320, 160));
+        assert_ne!(drawn.get_pixel(80, 60), &Rgb([0, 0, 0]), "inside the mask");
+        assert_eq!(drawn.get_pixel(30, 20), &Rgb([0, 0, 0]), "outside the mask");
+        // u = 160 + 100 * 1.0 / 2.0, v = 80 + 100 * 0.5 / 2.0
+        assert_eq!(drawn.get_pixel(210, 105), &Rgb([255, 40, 40]));
+    }
+
+    #[test]
+    fn odd_evidence_draws_nothing_and_never_fails() {
+        let snapshot = snapshot();
+        let behind =
+            evidence(vec![Point3::new(0.0, 0.0, -1.0), Point3::new(f64::NAN, 0.0, 1.0), Point3::new(1e9, 0.0, 1e-9)]);
+        let mut elsewhere = evidence(vec![Point3::new(0.0, 0.0, 1.0)]);
+        elsewhere.view_idx = 7;
+        let long_title = "word ".repeat(200) + "é ± ° 漢字";
+        let drawn = evidence_picture(&snapshot, &snapshot.views[0], &[behind, elsewhere], &long_title);
+        assert!(drawn.height() > 160 && drawn.width() == 320);
+    }
+}
