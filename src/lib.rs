@@ -25,5 +25,6 @@ pub mod geometry;
 pub mod kernel;
 pub mod llm;
 pub mod perception;
+pub mod ros;
 pub mod scene;
 pub mod tools;

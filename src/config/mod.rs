@@ -57,8 +57,6 @@ pub struct Config {
     pub markers_lifetime: Duration,
     /// Whether the debug image is drawn.
     pub debug_image: bool,
-    /// Severity from which log lines are shown and published.
-    pub log_level: LogLevel,
     /// Time comes from /clock.
     pub use_sim_time: bool,
     /// Every parameter, for the parameter services.
@@ -74,34 +72,6 @@ pub struct TfParameters {
     pub wait: Duration,
     /// Uncertainty of a lookup.
     pub sigma: PoseSigma,
-}
-
-/// Severities of log lines.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogLevel {
-    /// Everything of use to the operator.
-    Info,
-    /// More, per goal.
-    Debug,
-    /// Everything, per frame.
-    Trace,
-    /// What is degraded or lost.
-    Warn,
-    /// What is lost.
-    Error,
-}
-
-impl LogLevel {
-    /// The level's name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            LogLevel::Info => "info",
-            LogLevel::Debug => "debug",
-            LogLevel::Trace => "trace",
-            LogLevel::Warn => "warn",
-            LogLevel::Error => "error",
-        }
-    }
 }
 
 impl Config {
@@ -181,17 +151,6 @@ impl Config {
         );
         let debug_image =
             r.bool("debug_image", true, "Draw the evidence of each answer into the image it was measured in.");
-        let log_level = match r.one_of(
-            "log_level",
-            &["info", "debug", "trace", "warn", "error"],
-            "Severity from which log lines are shown and published on /rosout.",
-        ) {
-            0 => LogLevel::Info,
-            1 => LogLevel::Debug,
-            2 => LogLevel::Trace,
-            3 => LogLevel::Warn,
-            _ => LogLevel::Error,
-        };
         let use_sim_time = r.bool("use_sim_time", false, "Take the time from /clock; read when the node starts.");
         let declared = reader.finish()?;
         Ok(Config {
@@ -213,7 +172,6 @@ impl Config {
             result_timeout: Duration::from_secs_f64(result_timeout_secs),
             markers_lifetime: Duration::from_secs_f64(markers_lifetime_secs),
             debug_image,
-            log_level,
             use_sim_time,
             declared,
         })

@@ -1,0 +1,2 @@
+//! The ROS 2 rim.
+pub mod goal_table;
