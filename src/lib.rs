@@ -28,3 +28,7 @@ pub mod perception;
 pub mod ros;
 pub mod scene;
 pub mod tools;
+
+// Files under tests/support name the library from outside and are shared with the unit tests.
+#[cfg(test)]
+extern crate self as spatialclaw;

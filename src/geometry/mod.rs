@@ -3,6 +3,9 @@
 //! It knows nothing of time, coordinate-frame names, topics or scripts, and reads no clock. Every function is deterministic.
 //! A new measurement is a new file here, with its source, its error model and a test against an analytic scene.
 
+#[cfg(test)]
+#[path = "../../tests/support/analytic_scene.rs"]
+pub(crate) mod analytic_scene;
 pub mod boxes;
 pub mod calibration;
 pub mod camera;
@@ -13,7 +16,9 @@ pub mod mask;
 pub mod motion;
 pub mod plane;
 pub mod quantity;
+pub mod rectify;
 pub mod relations;
+mod surface;
 
 pub use boxes::UprightBox;
 pub use camera::Intrinsics;

@@ -8,14 +8,22 @@ pub mod camera_frame;
 pub mod frame_buffer;
 pub mod image_decode;
 pub mod labels;
+pub mod name_distance;
+pub mod raw_message;
 pub mod scene_buffer;
 pub mod snapshot;
 pub mod stamp;
 pub mod sync;
 pub mod tf_buffer;
+mod tf_error;
+mod tf_link;
+mod tf_lookup;
+#[cfg(test)]
+mod tf_oracle;
+pub mod tf_sigma;
 
 pub use camera_frame::CameraFrame;
 pub use labels::{LabelImage, LabelNames};
 pub use snapshot::{InputProblem, PosedCamera, Snapshot, View};
 pub use stamp::{FrameId, Stamp};
-pub use tf_buffer::{TfBuffer, TfError, TransformSet};
+pub use tf_buffer::{LookedUp, StampedTransform, TfBuffer, TfError, TransformSet};
