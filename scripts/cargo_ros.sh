@@ -17,9 +17,7 @@ else
 fi
 
 # What `make build` installed would stand in r2r's way with older interfaces.
-without() { tr : '\n' <<<"$2" | grep -vxF -e "$1" -e "$1/lib" | paste -sd: || true; }
-AMENT_PREFIX_PATH=$(without "$root/install/spatialclaw" "$AMENT_PREFIX_PATH")
-LD_LIBRARY_PATH=$(without "$root/install/spatialclaw" "$LD_LIBRARY_PATH")
+spatialclaw_prefix_remove "$root/install/spatialclaw"
 unset CMAKE_PREFIX_PATH
 
 # r2r makes its bindings anew when AMENT_PREFIX_PATH changes, not when an interface does: hence the hash in the path.

@@ -6,7 +6,7 @@
 
 _spatialclaw_root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 
-# prefix_add DIR: puts an installed prefix in front of the search paths, once.
+# Puts an installed prefix in front of the search paths, once; takes one out again.
 spatialclaw_prefix_add() {
   local prefix=$1 python
   [ -d "$prefix" ] || return 0
@@ -15,6 +15,17 @@ spatialclaw_prefix_add() {
   export LD_LIBRARY_PATH="$prefix/lib${LD_LIBRARY_PATH:+:$LD_LIBRARY_PATH}"
   for python in "$prefix"/lib/python3*/site-packages "$prefix"/local/lib/python3*/dist-packages; do
     if [ -d "$python" ]; then export PYTHONPATH="$python${PYTHONPATH:+:$PYTHONPATH}"; fi
+  done
+}
+spatialclaw_prefix_remove() {
+  local name keep entry entries
+  for name in AMENT_PREFIX_PATH LD_LIBRARY_PATH PYTHONPATH CMAKE_PREFIX_PATH PATH; do
+    keep=
+    IFS=: read -ra entries <<<"${!name:-}"
+    for entry in "${entries[@]}"; do
+      case $entry in "$1" | "$1"/*) ;; *) keep+=:$entry ;; esac
+    done
+    if [ -n "${!name:-}" ]; then export "$name=${keep#:}"; fi
   done
 }
 
@@ -48,7 +59,7 @@ if [ -n "$_spatialclaw_wheels" ]; then
       [ -e "$_spatialclaw_libclang/libclang.so" ] || continue
       export LIBCLANG_PATH=$_spatialclaw_libclang
       # That package has no compiler headers (stddef.h and the like) beside it: the C compiler's serve.
-      BINDGEN_EXTRA_CLANG_ARGS="-isystem '$(cc -print-file-name=include)'"
+      BINDGEN_EXTRA_CLANG_ARGS="-isystem $(cc -print-file-name=include)"
       export BINDGEN_EXTRA_CLANG_ARGS
     done
     unset _spatialclaw_libclang

@@ -14,10 +14,18 @@ build=$(mktemp -d)
 trap 'rm -rf "$build" "$prefix.new"' EXIT
 echo "building the interfaces of $(basename "$source_dir") into $prefix (about half a minute)" >&2
 {
-  cmake -S "$source_dir" -B "$build" -DSPATIALCLAW_INTERFACES_ONLY=ON -DBUILD_TESTING=OFF \
-    -DCMAKE_PREFIX_PATH="${AMENT_PREFIX_PATH//:/;}" -DCMAKE_INSTALL_PREFIX="$prefix" &&
-    cmake --build "$build" -j"$(nproc)" &&
-    DESTDIR=$prefix.new cmake --install "$build"
+  ln -s "$source_dir" "$build/source" && # CMake refuses dependencies below the source folder, such as .underlay/
+    cmake -S "$build/source" -B "$build/build" -DSPATIALCLAW_INTERFACES_ONLY=ON -DBUILD_TESTING=OFF \
+      -DCMAKE_PREFIX_PATH="${AMENT_PREFIX_PATH//:/;}" -DCMAKE_INSTALL_PREFIX="$prefix" &&
+    cmake --build "$build/build" -j"$(nproc)" &&
+    DESTDIR=$prefix.new cmake --install "$build/build"
 } >"$build.log" 2>&1 || { cat "$build.log" >&2; rm -f "$build.log"; exit 1; }
 rm -f "$build.log"
+# colcon expects a set-up script in every prefix that a workspace is built upon.
+for shell in sh bash; do
+  cat >"$prefix.new$(realpath -m "$prefix")/local_setup.$shell" <<SETUP
+export AMENT_PREFIX_PATH="$prefix\${AMENT_PREFIX_PATH:+:\$AMENT_PREFIX_PATH}"
+export LD_LIBRARY_PATH="$prefix/lib\${LD_LIBRARY_PATH:+:\$LD_LIBRARY_PATH}"
+SETUP
+done
 mv -T "$prefix.new$(realpath -m "$prefix")" "$prefix"
