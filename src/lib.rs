@@ -19,6 +19,7 @@
 
 pub mod agent;
 pub mod answer;
+pub mod app;
 pub mod config;
 pub mod error_code;
 pub mod geometry;

@@ -3,7 +3,7 @@
 use super::parameter::{ParameterValue, Reader};
 use crate::{
     geometry::DepthNoise,
-    scene::LabelNames,
+    scene::{CameraConfig, LabelNames, Rectified},
 };
 
 /// How a message of an image topic is packed.
@@ -37,17 +37,6 @@ pub enum Delivery {
     Reliable,
 }
 
-/// Whether the images are free of lens distortion already.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Rectified {
-    /// As the distortion model in `camera_info` says.
-    Auto,
-    /// They are, whatever `camera_info` says.
-    Yes,
-    /// They are not: `camera_info` must describe the lens.
-    No,
-}
-
 /// Parameters of one camera.
 #[derive(Clone, Debug, PartialEq)]
 pub struct CameraParameters {
@@ -57,15 +46,15 @@ pub struct CameraParameters {
     pub image_topic: String,
     /// Packing of colour images.
     pub image_transport: Transport,
-    /// Depth images, registered to colour.
+    /// Depth images, registered to colour; empty = none.
     pub depth_topic: String,
     /// Packing of depth images.
     pub depth_transport: Transport,
     /// Calibration of colour.
     pub camera_info_topic: String,
-    /// Instance-label images, registered to colour.
+    /// Instance-label images, registered to colour; empty = none.
     pub labels_topic: String,
-    /// Names of the labels.
+    /// Names of the labels; empty = none.
     pub label_names_topic: String,
     /// Names of the labels, when they are fixed.
     pub fixed_label_names: Option<LabelNames>,
@@ -79,6 +68,24 @@ pub struct CameraParameters {
     pub rectified: Rectified,
     /// Noise of depth.
     pub depth_noise: DepthNoise,
+}
+
+impl CameraParameters {
+    /// The camera as the scene buffer knows it.
+    pub fn to_scene(&self) -> CameraConfig {
+        CameraConfig {
+            name: self.name.clone(),
+            image_topic: self.image_topic.clone(),
+            depth_topic: self.depth_topic.clone(),
+            labels_topic: self.labels_topic.clone(),
+            label_names_topic: self.label_names_topic.clone(),
+            camera_info_topic: self.camera_info_topic.clone(),
+            sync_slop_secs: self.sync_slop_secs,
+            depth_range_m: self.depth_range_m,
+            depth_noise: self.depth_noise,
+            rectified: self.rectified,
+        }
+    }
 }
 
 /// Names that a camera cannot have, because other parameters start with them.
@@ -112,8 +119,12 @@ fn camera(reader: &mut Reader, name: &str) -> CameraParameters {
     let key = |field: &str| format!("{name}.{field}");
     let topic = |reader: &mut Reader, field: &str, last: &str, description| {
         let topic = reader.string(&key(field), &format!("{name}/{last}"), description);
-        if !is_topic(&topic) {
-            let expected = "a ROS topic name such as \"front/image\" or \"/front/image\"";
+        let may_be_empty = ["depth", "labels", "label_names"].contains(&last);
+        if !(is_topic(&topic) || may_be_empty && topic.is_empty()) {
+            let expected = match may_be_empty {
+                true => "a ROS topic name such as \"/front/depth\", or \"\" for none",
+                false => "a ROS topic name such as \"/front/image\"",
+            };
             reader.reject(&key(field), &ParameterValue::String(topic.clone()), expected);
         }
         topic
@@ -131,7 +142,7 @@ fn camera(reader: &mut Reader, name: &str) -> CameraParameters {
         reader,
         "depth_topic",
         "depth",
-        "Topic of depth images, registered to colour (same size, same optical frame).",
+        "Topic of depth images, registered to colour (same size, same optical frame); \"\" = none.",
     );
     let depth_transport = match reader.one_of(
         &key("depth_transport"),
@@ -145,12 +156,12 @@ fn camera(reader: &mut Reader, name: &str) -> CameraParameters {
     let camera_info_topic =
         topic(reader, "camera_info_topic", "camera_info", "Topic of the calibration of the colour images.");
     let labels_topic =
-        topic(reader, "labels_topic", "labels", "Topic of instance-label images, registered to colour.");
+        topic(reader, "labels_topic", "labels", "Topic of instance-label images, registered to colour; \"\" = none.");
     let label_names_topic = topic(
         reader,
         "label_names_topic",
         "label_names",
-        "Topic of spatialclaw/LabelNames, the names of the labels; must be latched (transient local).",
+        "Topic of spatialclaw/LabelNames, the names of the labels; must be latched (transient local); \"\" = none.",
     );
     let fixed_label_names = fixed_label_names(reader, &key("labels"));
     let delivery = match reader.one_of(
@@ -178,7 +189,7 @@ fn camera(reader: &mut Reader, name: &str) -> CameraParameters {
     let rectified = match reader.one_of(
         &key("rectified"),
         &["auto", "true", "false"],
-        "Whether the images are free of lens distortion already; \"auto\" goes by the distortion in camera_info.",
+        "Whether the images are free of lens distortion already; \"auto\": when the image topic's last part contains \"rect\", or camera_info has no distortion.",
     ) {
         0 => Rectified::Auto,
         1 => Rectified::Yes,

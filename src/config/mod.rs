@@ -9,13 +9,13 @@ pub mod parameter;
 
 use std::{collections::BTreeMap, time::Duration};
 
-pub use camera::{CameraParameters, Delivery, Rectified, Transport};
+pub use camera::{CameraParameters, Delivery, Transport};
 pub use parameter::{Allowed, ConfigError, Declared, ParameterProblem, ParameterValue, Reader};
 
 use crate::{
     geometry::PoseSigma,
     kernel::Limits,
-    scene::FrameId,
+    scene::{FrameId, SceneConfig},
 };
 
 /// Everything the node can be set to, checked.
@@ -176,6 +176,24 @@ impl Config {
             declared,
         })
     }
+
+    /// The settings that all cameras share, as the scene buffer knows them.
+    pub fn to_scene(&self) -> SceneConfig {
+        SceneConfig {
+            fixed_frame: self.fixed_frame.clone(),
+            robot_frame: self.robot_frame.clone(),
+            tf_cache_secs: self.tf.cache_secs,
+            tf_sigma: self.tf.sigma,
+            stamp_sigma_secs: self.stamp_sigma_secs,
+            max_image_age_secs: self.max_image_age_secs,
+            max_depth_age_secs: self.max_depth_age_secs,
+            buffer_secs: self.buffer_secs,
+            buffer_bytes: self.buffer_bytes,
+            window_secs: self.window_secs,
+            max_window_views: self.max_window_views,
+            ..SceneConfig::default()
+        }
+    }
 }
 
 fn frame(reader: &mut Reader, name: &str, default: &str, description: &'static str) -> FrameId {
@@ -334,13 +352,14 @@ mod tests {
             ("cameras", texts(&["front", "wrist"])),
             ("front.image_topic", text("/front/rgb/image_rect_color")),
             ("wrist.depth_max_m", ParameterValue::Double(1.5)),
+            ("wrist.depth_topic", text("")),
             ("wrist.labels", texts(&["5:mug", "7: coffee table "])),
         ])
         .unwrap();
         let [front, wrist] = config.cameras.as_slice() else { panic!("{:?}", config.cameras) };
         assert_eq!(front.image_topic, "/front/rgb/image_rect_color");
         assert_eq!(front.depth_topic, "front/depth");
-        assert_eq!(front.fixed_label_names, None);
+        assert_eq!((front.fixed_label_names.as_ref(), wrist.depth_topic.as_str()), (None, ""));
         assert_eq!(wrist.depth_range_m, (0.2, 1.5));
         let names = wrist.fixed_label_names.clone().unwrap();
         assert_eq!(names.by_id, BTreeMap::from([(5, ("mug".to_owned(), 1.0)), (7, ("coffee table".to_owned(), 1.0))]));
@@ -368,8 +387,9 @@ mod tests {
         check(
             "camera.image_topic",
             text("front image"),
-            "a ROS topic name such as \"front/image\" or \"/front/image\"",
+            "a ROS topic name such as \"/front/image\"",
         );
+        check("camera.depth_topic", text("/"), "a ROS topic name such as \"/front/depth\", or \"\" for none");
         check("camera.depth_max_m", ParameterValue::Double(0.1), "more than depth_min_m, which is 0.2");
         check("camera.qos", text("best"), "one of [\"sensor_data\", \"reliable\"]");
         assert_eq!(

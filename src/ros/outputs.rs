@@ -76,15 +76,15 @@ impl Outputs {
             let evidence = outcome.result.as_ref().map_or(&[][..], |answer| &answer.evidence);
             let markers = self.painter.paint(&about.id, evidence, self.markers_lifetime);
             warn_on_error("markers", self.markers.publish(&markers));
-            if let Some(publisher) = &self.picture
-                && outcome.snapshot.is_some()
-            {
-                // Drawing takes milliseconds: it must not hold up the tasks that drain images.
-                match tokio::task::spawn_blocking(move || picture(&about, &outcome)).await {
-                    Ok(Some(image)) => warn_on_error("debug image", publisher.publish(&image)),
-                    Ok(None) => {}
-                    Err(error) => tracing::error!(%error, "the debug image could not be drawn"),
-                }
+            if self.picture.is_none() || outcome.snapshot.is_none() {
+                continue;
+            }
+            // Drawing takes milliseconds: it must not hold up the tasks that drain images.
+            let drawn = tokio::task::spawn_blocking(move || picture(&about, &outcome)).await;
+            match (drawn, &self.picture) {
+                (Ok(Some(image)), Some(publisher)) => warn_on_error("debug image", publisher.publish(&image)),
+                (Ok(_), _) => {}
+                (Err(error), _) => tracing::error!(%error, "the debug image could not be drawn"),
             }
         }
     }

@@ -119,7 +119,7 @@ impl Visit for Text {
 fn text(event: &Event<'_>) -> String {
     let mut text = Text::default();
     event.record(&mut text);
-    clean(&(text.message + &text.fields))
+    clean(&format!("{}{}", text.message, text.fields))
 }
 
 #[cfg(test)]

@@ -9,7 +9,7 @@ pub mod evidence;
 pub mod feedback;
 pub mod geometry;
 pub mod goal;
-pub mod health;
+
 pub mod image;
 pub mod label_names;
 pub mod text;

@@ -133,7 +133,7 @@ mod tests {
         assert_eq!(point.placement.pose.covariance[0], 0.01);
         let pose = value_msg(&AnswerValue::Pose(placement(1.0))).unwrap();
         assert_eq!(pose.kind, 6);
-        let one_radian = UnitQuaternion::from_scaled_axis(Vector3::z());
+        let one_radian: UnitQuaternion<f64> = UnitQuaternion::from_scaled_axis(Vector3::z());
         assert_eq!(pose.placement.pose.pose.orientation.w, one_radian.w);
     }
 
