@@ -71,6 +71,12 @@ impl TransformSet {
         all_frames(&self.links)
     }
 
+    /// Whether [`TransformSet::lookup`] would succeed, without the work for speeds.
+    pub fn is_known_at(&self, target: &FrameId, source: &FrameId, at: Stamp) -> bool {
+        self.check_known(target).and_then(|()| self.check_known(source)).is_ok()
+            && self.path(target, source, at).is_ok()
+    }
+
     fn path(&self, target: &FrameId, source: &FrameId, at: Stamp) -> Result<Path, TfError> {
         let from_source = self.ascent(source, at, |_| false)?;
         let from_target = self.ascent(target, at, |frame| from_source.steps.iter().any(|step| step.frame == frame))?;
