@@ -16,6 +16,8 @@ use super::{
 const BESIDE_M: f64 = 0.03;
 /// A contact is at most this open or deep, or three standard deviations.
 const LEAST_TOLERANCE_M: f64 = 0.02;
+/// A rim reaches at least this far above the bottom of what it holds, or three standard deviations.
+const LEAST_ENCLOSED_M: f64 = 0.01;
 /// Share of points over the other's footprint that makes an overlap.
 const OVERLAP_SHARE: f64 = 0.3;
 /// Share of the content that must lie over the container.
@@ -96,12 +98,14 @@ pub fn inside(a: &PointCloud, b: &PointCloud) -> Result<Relation, GeometryError>
     }
     let below_rim_m = rim_m.value() - bottom_m.value();
     let tolerance_m = (3.0 * sigma_m).max(LEAST_TOLERANCE_M);
+    // What stands on a flat thing is level with its top, not inside it.
+    let enclosed_m = below_rim_m - (3.0 * sigma_m).max(LEAST_ENCLOSED_M);
     let above_floor_m = bottom_m.value() - b.upright.bottom_m.value() + tolerance_m;
     let basis = format!(
         "bottom is {below_rim_m:+.3} m below the rim and {:+.3} m above the container's bottom",
         bottom_m.value() - b.upright.bottom_m.value()
     );
-    relation(below_rim_m.min(above_floor_m), sigma_m, basis)
+    relation(enclosed_m.min(above_floor_m), sigma_m, basis)
 }
 
 /// Whether `a` is under `b`: its top is below `b`'s visible surface over the shared footprint, touching or not. The margin is the
