@@ -13,6 +13,7 @@ pub mod cloud;
 mod contact;
 pub mod depth_map;
 pub mod distance;
+pub mod edge;
 mod footprint;
 pub mod mask;
 pub mod motion;
