@@ -18,6 +18,8 @@ mod registration;
 pub mod scene_buffer;
 pub mod scene_config;
 #[cfg(test)]
+mod scene_fuzz;
+#[cfg(test)]
 mod scene_tests;
 pub mod snapshot;
 pub mod snapshot_plan;
