@@ -1,0 +1,37 @@
+# SPDX-License-Identifier: Apache-2.0
+.DEFAULT_GOAL := help
+.PHONY: help setup build demo test test-core test-ros lint clean distclean
+export CARGO_NET_RETRY ?= 5
+export PIP_NO_INPUT ?= 1
+
+help: ## This list
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' Makefile | expand -t 12
+
+setup: ## ROS 2 to build with: the one that is sourced, else one from Python wheels in .underlay/
+	scripts/setup_underlay.sh
+
+build: ## The package, into build/ and install/ (BUILD_TYPE=Debug builds quicker)
+	scripts/build.sh
+
+demo: build ## A simulated robot asks, the node answers
+	scripts/demo.sh
+
+test: test-core test-ros ## All tests
+
+test-core: ## Tests that need no ROS 2
+	cargo test --locked
+
+test-ros: build ## Tests of the running node
+	scripts/test_ros.sh
+
+lint: setup ## Formatting and static checks
+	cargo fmt --check
+	cargo clippy --locked --all-targets -- -D warnings
+	scripts/cargo_ros.sh clippy --locked --all-targets -- -D warnings
+	@if command -v shellcheck >/dev/null; then shellcheck -x scripts/*.sh scripts/underlay/*.sh .ci/run; fi
+
+clean: ## Remove what was built
+	rm -rf build install log out target
+
+distclean: clean ## And the ROS 2 in .underlay/
+	rm -rf .underlay
