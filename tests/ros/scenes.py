@@ -10,7 +10,6 @@ import functools
 import math
 import os
 import pathlib
-import re
 
 import numpy as np
 import pytest
@@ -33,8 +32,8 @@ def shared_data(name):
 
 def code_name(code):
     """The constant's name of an error code, or the number."""
-    names = {getattr(AskSpatial.Result, n): n for n in dir(AskSpatial.Result) if re.fullmatch('[A-Z][A-Z_]+', n)}
-    return names.get(code, str(code))
+    names = [n for n in dir(AskSpatial.Result) if n.isupper() and getattr(AskSpatial.Result, n) == code]
+    return names[0] if names else str(code)
 
 
 def refusal(result):
