@@ -18,7 +18,7 @@ ln -sfn "$root" build/src/spatialclaw
 echo "build: interfaces and node; the first time takes several minutes" >&2
 arguments=("-DCMAKE_BUILD_TYPE=${BUILD_TYPE:-Release}" -DBUILD_TESTING=OFF)
 if command -v colcon >/dev/null; then
-  colcon --log-base log build --paths build/src/spatialclaw --event-handlers console_direct+ console_start_end- --cmake-args "${arguments[@]}"
+  colcon --log-base log build --paths build/src/spatialclaw --cmake-args "${arguments[@]}"
 else
   cmake -S build/src/spatialclaw -B build/spatialclaw -DCMAKE_INSTALL_PREFIX="$root/install/spatialclaw" \
     -DCMAKE_PREFIX_PATH="${AMENT_PREFIX_PATH//:/;}" "${arguments[@]}"

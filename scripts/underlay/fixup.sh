@@ -55,6 +55,7 @@ for name in ('local_setup.sh', 'setup.sh'):
     text = (templates / f'{name}.in').read_text()
     text = text.replace('@CMAKE_INSTALL_PREFIX@', str(prefix))
     text = text.replace('@ament_package_PYTHON_EXECUTABLE@', str(prefix / 'bin/python'))
+    text = text.replace('$($_ament_python_executable ', '$("$_ament_python_executable" ')  # else no spaces in the path
     (prefix / name).write_text(re.sub('@[A-Za-z_]+@', '', text))
 for name in ('local_setup.bash', 'local_setup.zsh', 'setup.bash', 'setup.zsh', '_local_setup_util.py'):
     (prefix / name).write_text((templates / name).read_text())
