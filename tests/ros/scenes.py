@@ -13,9 +13,11 @@ import pathlib
 
 import numpy as np
 import pytest
-from helpers import ROOT, FakeCamera, FakeTf, Intrinsics, NodeProcess, Ros, wait_until
+from action_msgs.msg import GoalStatus
+from helpers import (
+    LATCHED, ROOT, Answer, FakeCamera, FakeTf, GoalRejected, Intrinsics, NodeProcess, Ros, wait_until)
 from spatialclaw.action import AskSpatial
-from spatialclaw.msg import SpatialValue
+from spatialclaw.msg import SpatialAnswer, SpatialValue
 
 SHARED_DATA = pathlib.Path(os.environ.get('SPATIALCLAW_SHARED_DATA', ROOT.parent / 'shared' / 'data'))
 OPTICAL = (-0.5, 0.5, -0.5, 0.5)  # body (x forward, z up) from optical (z forward, y down), REP-103; x, y, z, w
@@ -217,6 +219,16 @@ class Rig:
     def __init__(self, process, ros):
         self.process, self.ros, self.tf = process, ros, FakeTf(ros)
         self.cameras = {}
+        self._answers = ros.listen(SpatialAnswer, '/spatialclaw/answer', LATCHED)
+
+    def ask(self, question, **fields):
+        """As `Ros.ask`. A goal that is not even accepted has no result: its reason is what ~/answer tells, its status UNKNOWN."""
+        before = len(self._answers)
+        try:
+            return self.ros.ask(question, **fields)
+        except GoalRejected:
+            told = wait_until(lambda: [m for m in self._answers[before:] if not m.success], 5, 'the reason of the rejection')
+            return Answer(GoalStatus.STATUS_UNKNOWN, told[-1], [])
 
     def place_base(self):
         self.tf.static('map', 'base_link')
@@ -262,9 +274,10 @@ def running_node(name, parameters, **arguments):
     try:
         with Ros(f'test_{name}') as ros:
             try:
-                ros.wait_for_action()
+                wait_until(lambda: ros.action().server_is_ready() or not process.running(), 20, 'the action server')
             except TimeoutError as error:
                 raise AssertionError(f'{error}; the node printed:\n{process.output()}') from None
+            assert process.running(), f'the node ended at once:\n{process.output()}'
             yield Rig(process, ros)
     finally:
         process.kill()

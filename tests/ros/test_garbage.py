@@ -14,7 +14,7 @@ from geometry_msgs.msg import TransformStamped
 from helpers import SENSOR, Repeat, image_message, label_names, stamp
 from rclpy.serialization import serialize_message
 from scenes import DESK_CAMERA, QUESTION, SMALL, assert_desk_answered, desk_picture, has_no_value, quaternion, refusal, running_node
-from sensor_msgs.msg import CompressedImage
+from sensor_msgs.msg import CameraInfo, CompressedImage
 from spatialclaw.msg import LabelNames
 from tf2_msgs.msg import TFMessage
 
@@ -32,6 +32,7 @@ def rig():
         rig.tf.static('base_link', 'packed_optical', DESK_CAMERA[:3, 3], quaternion(DESK_CAMERA))
         rig.packed = (rig.ros.publisher(CompressedImage, '/packed/image/compressed', SENSOR),
                       rig.ros.publisher(CompressedImage, '/packed/depth/compressedDepth', SENSOR))
+        rig.packed_info = rig.ros.publisher(CameraInfo, '/packed/camera_info', SENSOR)
         for publisher in rig.packed:
             rig.ros.wait_for_subscribers(publisher)
         rig.pid = rig.node_pid()
@@ -193,7 +194,7 @@ def test_packed_image(rig, fault):
         publisher.publish(message)
     info = SMALL.message()
     info.header.stamp, info.header.frame_id = rig.ros.now(), 'packed_optical'
-    rig.ros.publisher(type(info), '/packed/camera_info', SENSOR).publish(info)
+    rig.packed_info.publish(info)
     time.sleep(0.15)
     result = rig.ros.ask(QUESTION, cameras=['packed']).result
     assert not result.success and has_no_value(result.value)
@@ -338,12 +339,15 @@ QUESTIONS = {
 }
 
 
+NOT_ANSWERED = (GoalStatus.STATUS_ABORTED, GoalStatus.STATUS_UNKNOWN)  # refused, or not accepted
+
+
 @pytest.mark.parametrize('kind', QUESTIONS)
 def test_question(rig, kind):
     start = time.monotonic()
-    answer = rig.ros.ask(QUESTIONS[kind], cameras=['good'])
+    answer = rig.ask(QUESTIONS[kind], cameras=['good'])
     took = time.monotonic() - start
-    assert answer.status == GoalStatus.STATUS_ABORTED and has_no_value(answer.result.value), answer.result.text
+    assert answer.status in NOT_ANSWERED and has_no_value(answer.result.value), answer.result.text
     assert len(answer.result.error_msg) < 2000
     print(f'{took:.2f} s {refusal(answer.result)[:200]}')
     assert took < 5
@@ -355,8 +359,8 @@ def test_question(rig, kind):
 ], ids=lambda fields: next(iter(fields)))
 def test_goal_field(rig, fields):
     """Answered or refused, but never lost."""
-    answer = rig.ros.ask(QUESTION, **{'cameras': ['good'], **fields})
-    assert answer.status in (GoalStatus.STATUS_SUCCEEDED, GoalStatus.STATUS_ABORTED)
+    answer = rig.ask(QUESTION, **{'cameras': ['good'], **fields})
+    assert answer.status in (GoalStatus.STATUS_SUCCEEDED, *NOT_ANSWERED)
     assert answer.result.success or answer.result.error_msg
     print(refusal(answer.result)[:200])
 
