@@ -26,3 +26,7 @@ pub mod llm;
 pub mod perception;
 pub mod scene;
 pub mod tools;
+
+// Files under tests/support name the library from outside and are shared with the unit tests.
+#[cfg(test)]
+extern crate self as spatialclaw;

@@ -116,3 +116,70 @@ impl PointCloud {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use nalgebra::Vector3;
+
+    use super::*;
+    use crate::geometry::analytic_scene::{AnalyticScene, Random, Shape, look_at, small_camera};
+
+    #[test]
+    fn unprojected_depth_lies_on_the_shape_it_was_cast_from() {
+        let block_base = Point3::new(1.5, 0.3, 0.0);
+        let (center, radius) = (Point3::new(1.2, -0.4, 0.5), 0.25);
+        let mut random = Random(1);
+        for trial in 0..20 {
+            let eye = Point3::new(random.between(-1.0, 0.2), random.between(-1.5, 1.5), random.between(0.4, 1.8));
+            let scene = AnalyticScene::new()
+                .with(1, Shape::floor(0.0))
+                .with(2, Shape::standing_block(block_base, Vector3::new(0.4, 0.2, 0.3), 0.0))
+                .with(3, Shape::sphere(center, radius));
+            let view = scene.render(&small_camera(), &look_at(eye, Point3::new(1.3, 0.0, 0.2)));
+            let noise = DepthNoise::default();
+            let cloud = |label| view.cloud(Some(label), &noise, PoseSigma::default(), trial);
+            assert!(cloud(1).points_m.iter().all(|p| p[2].abs() < 1e-5));
+            assert!(cloud(3).len() > 100 && cloud(2).len() > 100);
+            for p in cloud(3).points_m.iter() {
+                let p = Point3::new(f64::from(p[0]), f64::from(p[1]), f64::from(p[2]));
+                assert!(((p - center).norm() - radius).abs() < 1e-5, "{p} is off the sphere");
+            }
+            for p in cloud(2).points_m.iter() {
+                let off: [f64; 3] = [f64::from(p[0]) - 1.5, f64::from(p[1]) - 0.3, f64::from(p[2]) - 0.15];
+                let past = (off[0].abs() - 0.2).max(off[1].abs() - 0.1).max(off[2].abs() - 0.15);
+                assert!(past.abs() < 1e-5, "{p:?} is off the block");
+            }
+            assert!((cloud(2).viewpoint_m - eye).norm() < 1e-12);
+        }
+    }
+
+    #[test]
+    fn an_off_centre_pixel_unprojects_by_the_pinhole_equation() {
+        let intrinsics = Intrinsics { width_px: 4, height_px: 3, fx_px: 2.0, fy_px: 4.0, cx_px: 1.0, cy_px: 0.5 };
+        let mut depth_m = vec![f32::NAN; 12];
+        depth_m[2 * 4 + 3] = 2.0;
+        let depth = DepthMap::new(4, 3, depth_m).unwrap();
+        let target_from_camera = look_at(Point3::new(10.0, 0.0, 1.0), Point3::new(11.0, 0.0, 1.0));
+        let placement = CameraPlacement { target_from_camera, pose_sigma: PoseSigma::default(), view_id: 7 };
+        let noise = DepthNoise { constant_m: 0.01, quadratic_per_m: 0.0, offset_m: 0.0 };
+        let cloud = PointCloud::from_depth(&depth, None, &intrinsics, &noise, &placement);
+        // x right = (3-1)/2*2 = 2, y down = (2-0.5)/4*2 = 0.75, z forward = 2; the camera looks along +x.
+        assert_eq!(cloud.len(), 1);
+        for (found, expected) in cloud.points_m[0].iter().zip([12.0, -2.0, 0.25]) {
+            assert!((found - expected).abs() < 1e-6, "{:?}", cloud.points_m[0]);
+        }
+        let ray_per_depth = (1.0f64 + 1.0 + 0.375 * 0.375).sqrt();
+        assert!((f64::from(cloud.sigma_m[0]) - 0.01 * ray_per_depth).abs() < 1e-8);
+    }
+
+    #[test]
+    fn a_mask_keeps_only_its_pixels() {
+        let depth = DepthMap::new(2, 2, vec![1.0, 2.0, 0.0, 4.0]).unwrap();
+        let mask = Mask::new(2, 2, vec![false, true, true, true]).unwrap();
+        let intrinsics = Intrinsics { width_px: 2, height_px: 2, fx_px: 1.0, fy_px: 1.0, cx_px: 0.0, cy_px: 0.0 };
+        let placement =
+            CameraPlacement { target_from_camera: Isometry3::identity(), pose_sigma: PoseSigma::default(), view_id: 0 };
+        let cloud = PointCloud::from_depth(&depth, Some(&mask), &intrinsics, &DepthNoise::default(), &placement);
+        assert_eq!(cloud.points_m.to_vec(), vec![[2.0, 0.0, 2.0], [4.0, 4.0, 4.0]]);
+    }
+}

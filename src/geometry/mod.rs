@@ -3,17 +3,23 @@
 //! It knows nothing of time, coordinate-frame names, topics or scripts, and reads no clock. Every function is deterministic.
 //! A new measurement is a new file here, with its source, its error model and a test against an analytic scene.
 
+#[cfg(test)]
+#[path = "../../tests/support/analytic_scene.rs"]
+pub(crate) mod analytic_scene;
 pub mod boxes;
 pub mod calibration;
 pub mod camera;
 pub mod cloud;
 pub mod depth_map;
 pub mod distance;
+mod footprint;
 pub mod mask;
 pub mod motion;
 pub mod plane;
 pub mod quantity;
+pub mod rectify;
 pub mod relations;
+mod surface;
 
 pub use boxes::UprightBox;
 pub use camera::Intrinsics;

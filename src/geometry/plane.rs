@@ -1,8 +1,19 @@
 //! Planes fitted to measured points.
 
-use nalgebra::{Point3, UnitVector3, Vector3};
+use nalgebra::{Matrix3, Point3, SymmetricEigen, UnitVector3, Vector3};
 
-use super::{GeometryError, PointCloud, Quantity};
+use super::{
+    GeometryError, PointCloud, Quantity, Unit,
+    surface::{MAX_AVERAGED, MIN_POINTS},
+};
+
+/// Points scored per hypothesis; larger clouds are strided.
+const MAX_SCORED: usize = 4000;
+const MAX_HYPOTHESES: usize = 1000;
+/// Points drawn by chance all lie on the dominant plane at least once with this probability.
+const CONFIDENCE: f64 = 0.999;
+const MIN_INLIER_SHARE: f64 = 0.1;
+const REFITS: usize = 4;
 
 /// The plane of all `p` with `normal · p = offset_m`.
 #[derive(Clone, Debug, PartialEq)]
@@ -15,6 +26,10 @@ pub struct Plane {
     pub residual_m: f64,
     /// Points within the inlier band.
     pub n_inliers: usize,
+    /// Mean of the inliers: where the plane is known best.
+    pub centroid_m: Point3<f64>,
+    /// Root mean square distance of the inliers from `centroid_m`, across the plane's weaker direction, metres.
+    pub radius_m: f64,
 }
 
 impl Plane {
@@ -22,20 +37,228 @@ impl Plane {
     pub fn signed_distance_m(&self, p: &Point3<f64>) -> f64 {
         self.normal.dot(&p.coords) - self.offset_m
     }
+
+    /// One standard deviation of the plane's own height at `p`, metres: the residual over an effective 25 readings (depth noise is
+    /// partly common to all points), growing with the distance from the inliers' centre as a fitted plane tilts.
+    pub fn sigma_at_m(&self, p: &Point3<f64>) -> f64 {
+        let n_effective = (self.n_inliers as f64).clamp(1.0, MAX_AVERAGED);
+        let away = p - self.centroid_m;
+        let across_m = (away - self.normal.into_inner() * self.normal.dot(&away)).norm();
+        let lever = across_m / self.radius_m.max(1e-6);
+        self.residual_m / n_effective.sqrt() * lever.hypot(1.0)
+    }
 }
 
 /// The dominant plane whose normal lies within `max_tilt_rad` of `up`, by RANSAC with a fixed seed and a least-squares refit
-/// (Fischler and Bolles 1981). The normal points along `up`.
+/// (Fischler and Bolles 1981). The normal points along `up`. Inliers lie within three of their own standard deviations (at least 4 mm).
 ///
 /// # Errors
-/// [`GeometryError::TooFewPoints`]; [`GeometryError::NotMeasurable`] when no plane holds enough points.
+/// [`GeometryError::TooFewPoints`]; [`GeometryError::NotMeasurable`] when no plane holds a tenth of the points.
 pub fn fit_plane(cloud: &PointCloud, up: &UnitVector3<f64>, max_tilt_rad: f64) -> Result<Plane, GeometryError> {
-    let _ = (cloud, up, max_tilt_rad, Vector3::<f64>::z());
-    todo!()
+    if cloud.len() < MIN_POINTS {
+        let what = "the surface".to_owned();
+        return Err(GeometryError::TooFewPoints { what, found: cloud.len(), expected: MIN_POINTS });
+    }
+    let points: Vec<Reading> = readings(cloud).collect();
+    let scored: Vec<Reading> = points.iter().step_by(points.len().div_ceil(MAX_SCORED)).copied().collect();
+    let least_cosine = max_tilt_rad.cos();
+    let mut random = SplitMix64(0x5EED);
+    let mut best: Option<(UnitVector3<f64>, f64, usize)> = None;
+    let mut n_needed = MAX_HYPOTHESES;
+    let mut n_tried = 0;
+    while n_tried < n_needed {
+        n_tried += 1;
+        let Some((normal, offset_m)) = hypothesis(&scored, &mut random, up, least_cosine) else { continue };
+        let n_inliers = scored.iter().filter(|reading| reading.is_on(&normal, offset_m)).count();
+        if best.as_ref().is_none_or(|(_, _, n_best)| n_inliers > *n_best) {
+            let all_inliers = (n_inliers as f64 / scored.len() as f64).powi(3);
+            let enough = (1.0 - CONFIDENCE).ln() / (1.0 - all_inliers).max(1e-12).ln();
+            n_needed = (enough.ceil().max(1.0) as usize).min(MAX_HYPOTHESES).max(20);
+            best = Some((normal, offset_m, n_inliers));
+        }
+    }
+    let not_found = || {
+        GeometryError::NotMeasurable(format!(
+            "no plane within {:.0}° of the asked direction holds {:.0} % of the {} points; choose a flatter surface",
+            max_tilt_rad.to_degrees(),
+            100.0 * MIN_INLIER_SHARE,
+            points.len()
+        ))
+    };
+    let (mut normal, mut offset_m, _) = best.ok_or_else(not_found)?;
+    let mut plane = None;
+    for _ in 0..REFITS {
+        let inliers: Vec<&Reading> = points.iter().filter(|reading| reading.is_on(&normal, offset_m)).collect();
+        if inliers.len() < MIN_POINTS || (inliers.len() as f64) < MIN_INLIER_SHARE * points.len() as f64 {
+            return Err(not_found());
+        }
+        let fitted = least_squares(&inliers, up).ok_or_else(not_found)?;
+        (normal, offset_m) = (fitted.normal, fitted.offset_m);
+        plane = Some(fitted);
+    }
+    plane.filter(|plane| plane.normal.dot(up) >= least_cosine).ok_or_else(not_found)
 }
 
-/// Height of the supporting plane below or above a point, with the plane's own sigma.
+/// Height of a point above the plane along its normal (negative below), metres; `sigma_m` is the point's own. `None` when not finite.
 pub fn height_above_plane(plane: &Plane, p: &Point3<f64>, sigma_m: f64) -> Option<Quantity> {
-    let _ = (plane, p, sigma_m);
-    todo!()
+    Quantity::new(plane.signed_distance_m(p), sigma_m.hypot(plane.sigma_at_m(p)), Unit::Metre)
+}
+
+#[derive(Clone, Copy)]
+struct Reading {
+    p: Vector3<f64>,
+    ray: Vector3<f64>,
+    sigma_m: f64,
+}
+
+impl Reading {
+    fn is_on(&self, normal: &Vector3<f64>, offset_m: f64) -> bool {
+        let band_m = (3.0 * self.sigma_m * normal.dot(&self.ray).abs()).max(0.004);
+        (normal.dot(&self.p) - offset_m).abs() <= band_m
+    }
+}
+
+fn readings(cloud: &PointCloud) -> impl Iterator<Item = Reading> {
+    cloud.points_m.iter().zip(cloud.sigma_m.iter()).map(|(p, sigma_m)| {
+        let p = Vector3::new(f64::from(p[0]), f64::from(p[1]), f64::from(p[2]));
+        let ray = (p - cloud.viewpoint_m.coords).try_normalize(1e-9).unwrap_or_default();
+        Reading { p, ray, sigma_m: f64::from(*sigma_m) }
+    })
+}
+
+fn hypothesis(
+    points: &[Reading],
+    random: &mut SplitMix64,
+    up: &UnitVector3<f64>,
+    least_cosine: f64,
+) -> Option<(UnitVector3<f64>, f64)> {
+    let mut draw = || points.get(random.below(points.len())).map(|reading| reading.p);
+    let (a, b, c) = (draw()?, draw()?, draw()?);
+    let mut normal = UnitVector3::try_new((b - a).cross(&(c - a)), 1e-9)?;
+    if normal.dot(up) < 0.0 {
+        normal = -normal;
+    }
+    (normal.dot(up) >= least_cosine).then(|| (normal, normal.dot(&a)))
+}
+
+fn least_squares(inliers: &[&Reading], up: &UnitVector3<f64>) -> Option<Plane> {
+    let n = inliers.len() as f64;
+    let mean = inliers.iter().map(|reading| reading.p).sum::<Vector3<f64>>() / n;
+    let scatter = inliers.iter().fold(Matrix3::zeros(), |sum, reading| {
+        let away = reading.p - mean;
+        sum + away * away.transpose()
+    }) / n;
+    let eigen = SymmetricEigen::new(scatter);
+    let mut order = [0usize, 1, 2];
+    order.sort_by(|i, j| eigen.eigenvalues[*i].total_cmp(&eigen.eigenvalues[*j]));
+    let [least, middle, _] = order;
+    let mut normal = UnitVector3::try_new(eigen.eigenvectors.column(least).into_owned(), 1e-9)?;
+    if normal.dot(up) < 0.0 {
+        normal = -normal;
+    }
+    Some(Plane {
+        normal,
+        offset_m: normal.dot(&mean),
+        residual_m: eigen.eigenvalues[least].max(0.0).sqrt(),
+        n_inliers: inliers.len(),
+        centroid_m: Point3::from(mean),
+        radius_m: eigen.eigenvalues[middle].max(0.0).sqrt(),
+    })
+}
+
+/// Steele, Lea and Flood 2014: small, seedable and the same everywhere.
+struct SplitMix64(u64);
+
+impl SplitMix64 {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^= z >> 31;
+        ((u128::from(z) * end as u128) >> 64) as usize
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::geometry::{
+        DepthNoise, PoseSigma,
+        analytic_scene::{AnalyticScene, Random, Shape, look_at, small_camera},
+    };
+
+    const TILT_RAD: f64 = 0.35;
+
+    #[test]
+    fn a_noisy_floor_with_clutter_is_found_within_its_sigma() {
+        let mut random = Random(21);
+        let noise = DepthNoise::default();
+        let up = Vector3::z_axis();
+        let (mut n_covered, mut worst_tilt_rad) = (0, 0.0f64);
+        const N: usize = 60;
+        for _ in 0..N {
+            let floor_z = random.between(-0.5, 0.5);
+            let eye = Point3::new(0.0, 0.0, floor_z + random.between(0.7, 1.4));
+            let scene = AnalyticScene::new()
+                .with(1, Shape::floor(floor_z))
+                .with(1, Shape::standing_block(Point3::new(1.4, 0.2, floor_z), Vector3::new(0.4, 0.5, 0.4), 0.3))
+                .with(1, Shape::sphere(Point3::new(1.2, -0.4, floor_z + 0.2), 0.2));
+            let camera = look_at(eye, Point3::new(1.4, random.between(-0.2, 0.2), floor_z));
+            let cloud = scene.render(&small_camera(), &camera).with_noise(&noise, &mut random).cloud(
+                None,
+                &noise,
+                PoseSigma::default(),
+                0,
+            );
+            let plane = fit_plane(&cloud, &up, TILT_RAD).unwrap();
+            worst_tilt_rad = worst_tilt_rad.max(plane.normal.angle(&up));
+            let foot = Point3::new(1.3, 0.0, floor_z);
+            let height = height_above_plane(&plane, &(foot + Vector3::z() * 0.3), 0.0).unwrap();
+            n_covered += usize::from((height.value() - 0.3).abs() <= 2.0 * height.sigma());
+            assert!((height.value() - 0.3).abs() < 0.003, "{height}");
+        }
+        assert!(n_covered * 100 >= 90 * N, "{n_covered} of {N}");
+        assert!(worst_tilt_rad < 0.004, "{worst_tilt_rad}");
+    }
+
+    #[test]
+    fn the_larger_of_two_levels_wins_and_walls_are_not_floors() {
+        let scene = AnalyticScene::new()
+            .with(1, Shape::floor(0.0))
+            .with(1, Shape::standing_block(Point3::new(1.2, 0.5, 0.0), Vector3::new(0.4, 0.4, 0.3), 0.0))
+            .with(1, Shape::standing_block(Point3::new(3.1, 0.0, 0.0), Vector3::new(0.2, 8.0, 4.0), 0.0));
+        let view = scene.render(&small_camera(), &look_at(Point3::new(0.0, 0.0, 1.2), Point3::new(2.0, 0.0, 0.6)));
+        let cloud = view.cloud(None, &DepthNoise::default(), PoseSigma::default(), 0);
+        let floor = fit_plane(&cloud, &Vector3::z_axis(), TILT_RAD).unwrap();
+        assert!(floor.offset_m.abs() < 1e-3 && floor.normal.z > 0.9999, "{floor:?}");
+        let wall = fit_plane(&cloud, &-Vector3::x_axis(), TILT_RAD).unwrap();
+        assert!((wall.offset_m + 3.0).abs() < 1e-3 && wall.normal.x < -0.9999, "{wall:?}");
+    }
+
+    #[test]
+    fn a_sphere_has_no_plane_and_a_few_points_are_too_few() {
+        let scene = AnalyticScene::new().with(1, Shape::sphere(Point3::new(1.0, 0.0, 0.0), 0.3));
+        let view = scene.render(&small_camera(), &look_at(Point3::origin(), Point3::new(1.0, 0.0, 0.0)));
+        let cloud = view.cloud(None, &DepthNoise::default(), PoseSigma::default(), 0);
+        let found = fit_plane(&cloud, &Vector3::z_axis(), TILT_RAD);
+        assert!(matches!(found, Err(GeometryError::NotMeasurable(_))), "{found:?}");
+        let few = fit_plane(&cloud.select(&[0, 1, 2]), &Vector3::z_axis(), TILT_RAD);
+        assert!(matches!(few, Err(GeometryError::TooFewPoints { found: 3, expected: 20, .. })), "{few:?}");
+    }
+
+    #[test]
+    fn away_from_the_inliers_a_plane_is_less_certain() {
+        let plane = Plane {
+            normal: Vector3::z_axis(),
+            offset_m: 1.0,
+            residual_m: 0.01,
+            n_inliers: 1000,
+            centroid_m: Point3::new(1.0, 0.0, 1.0),
+            radius_m: 0.5,
+        };
+        let sigma = |x: f64| height_above_plane(&plane, &Point3::new(x, 0.0, 1.2), 0.003).unwrap().sigma();
+        assert!((sigma(1.0) - 0.002f64.hypot(0.003)).abs() < 1e-12);
+        assert!((sigma(2.0) - (0.002 * 5f64.sqrt()).hypot(0.003)).abs() < 1e-12);
+    }
 }

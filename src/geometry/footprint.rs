@@ -1,0 +1,194 @@
+//! Convex polygons in the horizontal plane, corners counter-clockwise.
+
+/// Twice the signed area of the triangle o-a-b.
+fn turn(o: [f64; 2], a: [f64; 2], b: [f64; 2]) -> f64 {
+    (a[0] - o[0]) * (b[1] - o[1]) - (a[1] - o[1]) * (b[0] - o[0])
+}
+
+/// Convex hull (Andrew 1979), counter-clockwise, without collinear corners.
+pub(crate) fn convex_hull(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
+    let mut sorted = points.to_vec();
+    sorted.sort_by(|a, b| a[0].total_cmp(&b[0]).then(a[1].total_cmp(&b[1])));
+    sorted.dedup();
+    if sorted.len() < 3 {
+        return sorted;
+    }
+    let chain = |points: &mut dyn Iterator<Item = &[f64; 2]>| {
+        let mut hull: Vec<[f64; 2]> = Vec::new();
+        for point in points {
+            while let [.., before, last] = hull.as_slice()
+                && turn(*before, *last, *point) <= 0.0
+            {
+                hull.pop();
+            }
+            hull.push(*point);
+        }
+        hull.pop();
+        hull
+    };
+    let mut hull = chain(&mut sorted.iter());
+    hull.extend(chain(&mut sorted.iter().rev()));
+    hull
+}
+
+/// Direction (radians) of one side of the smallest-area rectangle around a hull: it shares a side with the hull (Freeman and Shapira
+/// 1975). `None` without corners.
+pub(crate) fn smallest_rectangle(hull: &[[f64; 2]]) -> Option<f64> {
+    let mut best: Option<(f64, f64)> = None;
+    for (from, to) in edges(hull) {
+        let (dx, dy) = (to[0] - from[0], to[1] - from[1]);
+        let length = dx.hypot(dy);
+        if length < 1e-12 {
+            continue;
+        }
+        let (cos, sin) = (dx / length, dy / length);
+        let (mut low, mut high) = ([f64::INFINITY; 2], [f64::NEG_INFINITY; 2]);
+        for [x, y] in hull {
+            let (along, across) = (x * cos + y * sin, y * cos - x * sin);
+            low = [low[0].min(along), low[1].min(across)];
+            high = [high[0].max(along), high[1].max(across)];
+        }
+        let area = (high[0] - low[0]) * (high[1] - low[1]);
+        if best.is_none_or(|(least, _)| area < least) {
+            best = Some((area, dy.atan2(dx)));
+        }
+    }
+    // A single point has any direction.
+    best.map(|(_, direction)| direction).or((!hull.is_empty()).then_some(0.0))
+}
+
+pub(crate) fn area(polygon: &[[f64; 2]]) -> f64 {
+    0.5 * edges(polygon).map(|(a, b)| a[0] * b[1] - a[1] * b[0]).sum::<f64>()
+}
+
+/// Part of `subject` inside `clip` (Sutherland and Hodgman 1974); both convex.
+pub(crate) fn intersection(subject: &[[f64; 2]], clip: &[[f64; 2]]) -> Vec<[f64; 2]> {
+    if clip.len() < 3 {
+        return Vec::new();
+    }
+    let mut left = subject.to_vec();
+    for (from, to) in edges(clip) {
+        let input = std::mem::take(&mut left);
+        for (a, b) in edges(&input) {
+            let (side_a, side_b) = (turn(from, to, a), turn(from, to, b));
+            if side_a >= 0.0 {
+                left.push(a);
+            }
+            if (side_a > 0.0 && side_b < 0.0) || (side_a < 0.0 && side_b > 0.0) {
+                let share = side_a / (side_a - side_b);
+                left.push([a[0] + share * (b[0] - a[0]), a[1] + share * (b[1] - a[1])]);
+            }
+        }
+    }
+    left
+}
+
+/// The hull of the polygon widened by `by_m` on all sides (corners cut by less than a tenth of it).
+pub(crate) fn widened(polygon: &[[f64; 2]], by_m: f64) -> Vec<[f64; 2]> {
+    const N_DIRECTIONS: usize = 12;
+    let corners: Vec<[f64; 2]> = polygon
+        .iter()
+        .flat_map(|[x, y]| {
+            (0..N_DIRECTIONS).map(move |step| {
+                let (sin, cos) = (std::f64::consts::TAU * step as f64 / N_DIRECTIONS as f64).sin_cos();
+                [x + by_m * cos, y + by_m * sin]
+            })
+        })
+        .collect();
+    convex_hull(&corners)
+}
+
+/// Distance from a point to the polygon; 0 inside.
+pub(crate) fn distance_to(polygon: &[[f64; 2]], p: [f64; 2]) -> f64 {
+    if contains(polygon, p) {
+        return 0.0;
+    }
+    edges(polygon).map(|(a, b)| distance_to_segment(p, a, b)).fold(f64::INFINITY, f64::min)
+}
+
+/// Whether a point lies in the polygon, border included.
+pub(crate) fn contains(polygon: &[[f64; 2]], p: [f64; 2]) -> bool {
+    polygon.len() >= 3 && edges(polygon).all(|(a, b)| turn(a, b, p) >= 0.0)
+}
+
+/// Smallest distance between two polygons; 0 when they overlap.
+pub(crate) fn gap_between(a: &[[f64; 2]], b: &[[f64; 2]]) -> f64 {
+    if intersection(a, b).len() >= 3 {
+        return 0.0;
+    }
+    let from_a = a.iter().map(|p| distance_to(b, *p)).fold(f64::INFINITY, f64::min);
+    let from_b = b.iter().map(|p| distance_to(a, *p)).fold(f64::INFINITY, f64::min);
+    from_a.min(from_b)
+}
+
+fn edges(polygon: &[[f64; 2]]) -> impl Iterator<Item = ([f64; 2], [f64; 2])> {
+    polygon.iter().copied().zip(polygon.iter().copied().cycle().skip(1))
+}
+
+fn distance_to_segment(p: [f64; 2], a: [f64; 2], b: [f64; 2]) -> f64 {
+    let (dx, dy) = (b[0] - a[0], b[1] - a[1]);
+    let length2 = dx * dx + dy * dy;
+    let share = if length2 > 0.0 { ((p[0] - a[0]) * dx + (p[1] - a[1]) * dy) / length2 } else { 0.0 };
+    let share = share.clamp(0.0, 1.0);
+    (p[0] - a[0] - share * dx).hypot(p[1] - a[1] - share * dy)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn rectangle(center: [f64; 2], length: f64, width: f64, yaw: f64) -> Vec<[f64; 2]> {
+        let (sin, cos) = yaw.sin_cos();
+        [(-0.5, -0.5), (0.5, -0.5), (0.5, 0.5), (-0.5, 0.5)]
+            .map(|(x, y)| {
+                let (x, y) = (x * length, y * width);
+                [center[0] + x * cos - y * sin, center[1] + x * sin + y * cos]
+            })
+            .to_vec()
+    }
+
+    proptest! {
+        #[test]
+        fn the_rectangle_around_a_rectangle_is_itself(
+            yaw in -1.5f64..1.5, length in 0.2f64..2.0, width in 0.05f64..0.19, x in -3.0f64..3.0,
+        ) {
+            let mut points = rectangle([x, 1.0], length, width, yaw);
+            points.extend(rectangle([x, 1.0], 0.5 * length, 0.9 * width, yaw));
+            let hull = convex_hull(&points);
+            prop_assert!((area(&hull) - length * width).abs() < 1e-9);
+            let found = smallest_rectangle(&hull).unwrap() - yaw;
+            let quarter = std::f64::consts::FRAC_PI_2;
+            let off = (found / quarter - (found / quarter).round()).abs();
+            prop_assert!(off < 1e-6, "{found}");
+        }
+
+        #[test]
+        fn overlap_of_shifted_squares_is_the_product_of_overlaps(dx in 0.0f64..1.5, dy in 0.0f64..1.5) {
+            let (a, b) = (rectangle([0.0, 0.0], 1.0, 1.0, 0.0), rectangle([dx, dy], 1.0, 1.0, 0.0));
+            let expected = (1.0 - dx).max(0.0) * (1.0 - dy).max(0.0);
+            prop_assert!((area(&intersection(&a, &b)) - expected).abs() < 1e-9);
+            let expected_gap = (dx - 1.0).max(0.0).hypot((dy - 1.0).max(0.0));
+            prop_assert!((gap_between(&a, &b) - expected_gap).abs() < 1e-9);
+        }
+    }
+
+    #[test]
+    fn a_widened_square_grows_on_every_side() {
+        let square = rectangle([0.0, 0.0], 1.0, 1.0, 0.0);
+        let wide = widened(&square, 0.1);
+        assert!(contains(&wide, [0.599, 0.0]) && contains(&wide, [0.0, -0.599]) && !contains(&wide, [0.61, 0.0]));
+        assert!((distance_to(&square, [0.8, 0.9]) - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn degenerate_footprints_do_not_break() {
+        assert_eq!(convex_hull(&[]), Vec::<[f64; 2]>::new());
+        assert_eq!(smallest_rectangle(&[]), None);
+        assert_eq!(smallest_rectangle(&convex_hull(&[[1.0, 2.0], [1.0, 2.0]])), Some(0.0));
+        let line = convex_hull(&[[0.0, 0.0], [1.0, 1.0], [2.0, 2.0]]);
+        assert_eq!(line, vec![[0.0, 0.0], [2.0, 2.0]]);
+        assert!((distance_to(&line, [2.0, 0.0]) - 2f64.sqrt()).abs() < 1e-12);
+    }
+}
