@@ -4,6 +4,7 @@
 //! To add a backend: one new file with its docs and tests, and one line in the configuration's list.
 
 pub mod label_image;
+pub mod name_match;
 
 use std::sync::Arc;
 

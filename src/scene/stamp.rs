@@ -39,6 +39,11 @@ impl Stamp {
         Stamp { nanos: self.nanos.saturating_add((secs * 1e9).round() as i64) }
     }
 
+    /// Whether the two are at most `secs` apart, to the nanosecond: 20 ms apart is within 0.02 s.
+    pub fn is_within(self, secs: f64, other: Stamp) -> bool {
+        self.nanos.abs_diff(other.nanos) <= (secs * 1e9).round() as u64
+    }
+
     /// Whether a publisher left it out.
     pub fn is_unset(self) -> bool {
         self.nanos == 0
@@ -76,5 +81,33 @@ impl FrameId {
 impl std::fmt::Display for FrameId {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(&self.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn nearness_is_exact_to_the_nanosecond() {
+        let check = |millis: i64, secs, expected| {
+            let (a, b) = (Stamp { nanos: 1 << 60 }, Stamp { nanos: (1 << 60) + millis * 1_000_000 });
+            assert_eq!((a.is_within(secs, b), b.is_within(secs, a)), (expected, expected), "{millis} ms, {secs} s");
+        };
+        check(0, 0.0, true);
+        check(1, 0.0, false);
+        for millis in 1..2000 {
+            check(millis, millis as f64 * 1e-3, true);
+            check(millis + 1, millis as f64 * 1e-3, false);
+        }
+    }
+
+    #[test]
+    fn parts_come_back() {
+        let check = |sec, nanosec| assert_eq!(Stamp::from_parts(sec, nanosec).to_parts(), (sec, nanosec));
+        check(0, 0);
+        check(1_700_000_000, 999_999_999);
+        check(-5, 1);
+        check(i32::MAX, 999_999_999);
     }
 }
