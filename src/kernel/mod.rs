@@ -1,14 +1,37 @@
 //! The persistent, sandboxed Rhai kernel that runs cells.
+//!
+//! A cell can reach exactly what [`crate::tools`] registers; there is no file, network, process, clock or module. What is left to
+//! guard is use without bound, and each file guards one kind: operations, memory and time in `meter`, single native operations in
+//! `guards`, nesting in `nesting`, a native call that never ends in [`worker`]. It knows nothing of models or of the agent's loop.
+
+mod cell_error;
+mod engine;
+mod guards;
+mod memory_quota;
+mod meter;
+mod nearest_name;
+mod nesting;
+mod prelude;
+mod run;
+mod source_map;
+mod source_text;
+mod static_check;
+mod syntax_hint;
+mod variables;
+pub mod worker;
 
 use std::{
     sync::Arc,
     time::{Duration, Instant},
 };
 
+pub use run::Kernel;
 use tokio_util::sync::CancellationToken;
+pub use worker::KernelHandle;
 
+pub use crate::tools::Submission;
 use crate::{
-    answer::{Answer, AnswerKind, Refusal},
+    answer::AnswerKind,
     error_code::ErrorCode,
     llm::Picture,
     perception::Perception,
@@ -55,6 +78,8 @@ pub struct Limits {
     pub max_pictures: usize,
     /// Tool calls over the goal.
     pub max_tool_calls: u32,
+    /// Pixels with depth that an object needs to be measured.
+    pub min_object_pixels: usize,
 }
 
 impl Default for Limits {
@@ -67,6 +92,7 @@ impl Default for Limits {
             max_output_bytes: 64 << 10,
             max_pictures: 8,
             max_tool_calls: 500,
+            min_object_pixels: 30,
         }
     }
 }
@@ -123,15 +149,6 @@ pub struct VariableSummary {
     pub is_new: bool,
 }
 
-/// What a cell submitted.
-#[derive(Clone, Debug, PartialEq)]
-pub enum Submission {
-    /// `ReturnAnswer(...)`.
-    Answer(Answer),
-    /// `Refuse(code, message)`.
-    Refusal(Refusal),
-}
-
 /// Everything that came of one cell.
 #[derive(Clone, Debug)]
 pub struct CellReport {
@@ -139,7 +156,7 @@ pub struct CellReport {
     pub status: CellStatus,
     /// What it printed.
     pub stdout: String,
-    /// Value of a trailing expression.
+    /// Value of a trailing expression, in words.
     pub value: Option<String>,
     /// New and changed variables.
     pub variables: Vec<VariableSummary>,

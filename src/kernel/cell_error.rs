@@ -1,0 +1,206 @@
+//! From Rhai's errors to what the model is told: found, wanted, what to try next, and where in its cell.
+
+use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
+
+use super::{
+    CellError,
+    source_map::{Place, SourceMap},
+    syntax_hint,
+};
+use crate::tools::{ToolError, metadata, values};
+
+/// A syntax error, or a variable that is not there.
+pub fn of_parse(error: &ParseError, map: &SourceMap, nearest: impl Fn(&str) -> Option<String>) -> CellError {
+    let place = map.place(error.position());
+    let line = place.map_or(0, |place| place.line);
+    let message = match error.err_type() {
+        ParseErrorType::VariableUndefined(name) => variable_not_found(name, nearest(name), map.line(line)),
+        other => {
+            let message = other.to_string();
+            match syntax_hint::hint(&message, map.line(line), map.line_before(line)) {
+                Some(hint) => format!("{message}; {hint}"),
+                None => message,
+            }
+        }
+    };
+    at(place, message)
+}
+
+fn variable_not_found(name: &str, nearest: Option<String>, line: &str) -> String {
+    if line.trim_start().starts_with(&format!("{name} =")) {
+        return format!("variable `{name}` is new; write `let {name} = ...`");
+    }
+    match nearest {
+        Some(nearest) => format!("variable `{name}` is not defined; did you mean `{nearest}`?"),
+        None => format!(
+            "variable `{name}` is not defined; functions see only their parameters, tools, InputImages and Metadata"
+        ),
+    }
+}
+
+fn at(place: Option<Place>, message: String) -> CellError {
+    CellError { line: place.map(|p| p.line), column: place.and_then(|p| p.column), message, code: None }
+}
+
+/// An error while running.
+pub fn of_run(error: &EvalAltResult, map: &SourceMap, cell: u32) -> CellError {
+    let (inner, calls) = innermost(error);
+    let own = calls.iter().find_map(|(_, position)| map.place(*position).filter(|place| place.cell == cell));
+    let place = map.place(inner.position());
+    let (message, code) = words(inner);
+    let called = calls.last().map(|(name, _)| if name.starts_with("anon$") { "a closure" } else { *name });
+    let (place, message) = match (place, called) {
+        (Some(place), Some(name)) if place.cell != cell => {
+            (own, format!("{message} (in {} of cell {}, line {})", function(name), place.cell, place.line))
+        }
+        (Some(place), Some(name)) => match own {
+            Some(call) if call.line != place.line => {
+                (Some(place), format!("{message} (in {}, called at line {})", function(name), call.line))
+            }
+            _ => (Some(place), message),
+        },
+        (place, _) => (place.or(own), message),
+    };
+    CellError { code, ..at(place, message) }
+}
+
+fn function(name: &str) -> String {
+    if name == "a closure" { name.to_owned() } else { format!("function `{name}`") }
+}
+
+/// The error behind all calls, and the calls from outside to inside with where each was made.
+fn innermost(error: &EvalAltResult) -> (&EvalAltResult, Vec<(&str, Position)>) {
+    let mut calls = Vec::new();
+    let mut inner = error;
+    while let EvalAltResult::ErrorInFunctionCall(name, _, next, position) = inner {
+        calls.push((name.as_str(), *position));
+        inner = next;
+    }
+    (inner, calls)
+}
+
+fn words(error: &EvalAltResult) -> (String, Option<crate::error_code::ErrorCode>) {
+    match error {
+        EvalAltResult::ErrorRuntime(payload, _) => match payload.read_lock::<ToolError>() {
+            Some(error) => (error.message.clone(), error.code),
+            None => (format!("thrown: {payload}"), None),
+        },
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => (function_not_found(signature), None),
+        EvalAltResult::ErrorDotExpr(text, _) => (dot_expression(text), None),
+        EvalAltResult::ErrorIndexingType(text, _) => {
+            (format!("{}; it cannot be indexed like this", readable(text)), None)
+        }
+        EvalAltResult::ErrorPropertyNotFound(name, _) => {
+            (format!("the map has no key `{name}`; look with map.keys()"), None)
+        }
+        EvalAltResult::ErrorVariableNotFound(name, _) => (variable_not_found(name, None, ""), None),
+        EvalAltResult::ErrorMismatchDataType(wanted, found, _) if !wanted.is_empty() => {
+            (format!("wanted {}, found {}", readable(wanted), readable(found)), None)
+        }
+        EvalAltResult::ErrorArrayBounds(len, index, _) => {
+            (format!("index {index} is outside a list of {len}; use 0 to {}", len.saturating_sub(1)), None)
+        }
+        EvalAltResult::ErrorNonPureMethodCallOnConstant(name, _) => {
+            (format!("`{name}` would change a constant; copy it first: let copy = ..."), None)
+        }
+        EvalAltResult::ErrorDataRace(name, _) => {
+            (format!("`{name}` uses itself; a closure cannot call itself, write a fn"), None)
+        }
+        other => (readable(&without_position(other)), None),
+    }
+}
+
+/// The text without ` (line 3, position 4)`, which counts lines over all cells.
+fn without_position(error: &EvalAltResult) -> String {
+    let (text, position) = (error.to_string(), error.position());
+    if position.is_none() { text } else { text.replace(&format!(" ({position})"), "") }
+}
+
+/// `surface_distance (tools.Geometry, i64)` in words.
+fn function_not_found(signature: &str) -> String {
+    let readable = readable(signature);
+    let Some((name, types)) = readable.split_once(" (") else { return format!("function `{readable}` is not defined") };
+    let types: Vec<&str> = types.trim_end_matches(')').split(", ").filter(|t| !t.is_empty()).collect();
+    match (name, types.as_slice()) {
+        (operator, [left, right]) if !operator.starts_with(|c: char| c.is_alphanumeric() || c == '_') => {
+            format!("`{operator}` does not work between {left} and {right}{}", operator_hint(left, right))
+        }
+        (name, []) => format!("`{name}()` needs arguments"),
+        (name, types) => format!("`{name}` does not take ({})", types.join(", ")),
+    }
+}
+
+fn operator_hint(left: &str, right: &str) -> &'static str {
+    if [left, right].contains(&"Relation") {
+        "; use .holds for the verdict"
+    } else if [left, right].contains(&"list") {
+        "; take its items"
+    } else if [left, right].contains(&"()") {
+        "; one of them is nothing, ()"
+    } else {
+        ""
+    }
+}
+
+/// `Unknown property 'x' - a getter is not registered for type 'Object'` with what the type has.
+fn dot_expression(text: &str) -> String {
+    let quoted: Vec<&str> = text.split('\'').skip(1).step_by(2).collect();
+    let (Some(property), Some(type_name)) = (quoted.first(), quoted.last()) else { return readable(text) };
+    let type_name = readable(type_name);
+    let spec = values::ALL.iter().chain([&metadata::SPEC]).find(|spec| spec.name == type_name);
+    match spec {
+        Some(spec) => {
+            let members: Vec<&str> = spec.members.iter().map(|(member, _)| *member).collect();
+            format!("{type_name} has no property `{property}`; it has {}", members.join(" "))
+        }
+        None if type_name == "()" => format!("nothing, (), has no property `{property}`"),
+        None => format!("a {type_name} has no property `{property}`"),
+    }
+}
+
+/// Names of types as a cell knows them.
+fn readable(text: &str) -> String {
+    let mut out = String::with_capacity(text.len());
+    let mut word = String::new();
+    let flush = |word: &mut String, out: &mut String| {
+        let shown = match word.as_str() {
+            "i64" => "int",
+            "f64" => "float",
+            "array" => "list",
+            "Fn" => "closure",
+            path if path.contains("::") => short_name(path),
+            other => other,
+        };
+        out.push_str(shown);
+        word.clear();
+    };
+    for c in text.chars() {
+        if c.is_alphanumeric() || c == '_' || c == ':' {
+            word.push(c);
+        } else {
+            flush(&mut word, &mut out);
+            out.push(c);
+        }
+    }
+    flush(&mut word, &mut out);
+    out.replace("&str | ImmutableString | String", "string")
+}
+
+fn short_name(path: &str) -> &str {
+    let name = path.rsplit("::").next().unwrap_or(path);
+    [
+        ("MaskValue", "PerFrameMask"),
+        ("ObjectValue", "Object"),
+        ("PointsValue", "Points"),
+        ("MeasurementValue", "Measurement"),
+        ("RelationValue", "Relation"),
+        ("DisplacementValue", "Displacement"),
+        ("FrameValue", "Frame"),
+        ("ImagesValue", "InputImages"),
+        ("ReconstructionValue", "Reconstruction"),
+        ("MetadataValue", "Metadata"),
+    ]
+    .into_iter()
+    .find(|(rust, _)| *rust == name)
+    .map_or(name, |(_, shown)| shown)
+}

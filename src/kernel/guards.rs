@@ -1,0 +1,197 @@
+//! Native functions of Rhai that could take a great deal of memory, or wait, within one operation: each is replaced by one that asks
+//! for room first, or closed. Disabling a symbol does not close a native function, only replacing it does.
+
+use std::sync::Arc;
+
+use rhai::{Array, Dynamic, Engine, FnPtr, ImmutableString, Map};
+
+use super::{engine::CLOSED, meter::Meter, nesting};
+use crate::tools::{RhaiResult, ToolError};
+
+/// Bytes of one [`Dynamic`].
+const DYNAMIC_BYTES: usize = std::mem::size_of::<Dynamic>();
+
+/// Bytes of one short string in a list, with its own allocation.
+const LIST_ITEM_BYTES: usize = 64;
+
+type Range = std::ops::Range<i64>;
+type RangeInclusive = std::ops::RangeInclusive<i64>;
+
+/// Replaces and closes what must not be reached.
+pub fn register(engine: &mut Engine, meter: &Arc<Meter>) {
+    close(engine);
+    guard_strings(engine, meter);
+    guard_lists(engine, meter);
+}
+
+fn closed<T>(name: &str) -> RhaiResult<T> {
+    let instead = CLOSED.iter().find(|(closed, _)| *closed == name).map_or("", |(_, instead)| instead);
+    Err(ToolError::argument(format!("`{name}` is not available: {instead}")).into())
+}
+
+fn close(engine: &mut Engine) {
+    engine
+        .register_fn("sleep", |_: i64| closed::<()>("sleep"))
+        .register_fn("sleep", |_: f64| closed::<()>("sleep"))
+        .register_fn("exit", || closed::<()>("exit"))
+        .register_fn("exit", |_: Dynamic| closed::<()>("exit"))
+        .register_fn("timestamp", || closed::<()>("timestamp"))
+        .register_fn("blob", || closed::<()>("blob"))
+        .register_fn("blob", |_: i64| closed::<()>("blob"))
+        .register_fn("blob", |_: i64, _: i64| closed::<()>("blob"))
+        .register_fn("to_blob", |_: ImmutableString| closed::<()>("blob"))
+        // These move values out of their container, which would let a loop nest them without copying.
+        .register_fn("take", |_: &mut Dynamic| closed::<()>("take"))
+        .register_fn("drain", |_: &mut Array, _: FnPtr| closed::<()>("drain"))
+        .register_fn("drain", |_: &mut Array, _: Range| closed::<()>("drain"))
+        .register_fn("drain", |_: &mut Array, _: RangeInclusive| closed::<()>("drain"))
+        .register_fn("drain", |_: &mut Array, _: i64, _: i64| closed::<()>("drain"))
+        .register_fn("drain", |_: &mut Map, _: FnPtr| closed::<()>("drain"))
+        .register_fn("retain", |_: &mut Array, _: FnPtr| closed::<()>("retain"))
+        .register_fn("retain", |_: &mut Array, _: Range| closed::<()>("retain"))
+        .register_fn("retain", |_: &mut Array, _: RangeInclusive| closed::<()>("retain"))
+        .register_fn("retain", |_: &mut Array, _: i64, _: i64| closed::<()>("retain"))
+        .register_fn("retain", |_: &mut Map, _: FnPtr| closed::<()>("retain"));
+}
+
+fn count(n: i64) -> usize {
+    usize::try_from(n).unwrap_or(0)
+}
+
+fn guard_strings(engine: &mut Engine, meter: &Arc<Meter>) {
+    let pad = meter.clone();
+    engine.register_fn("pad", move |text: &mut ImmutableString, n: i64, with: char| {
+        padded(&pad, text, n, with.encode_utf8(&mut [0; 4]))
+    });
+    let pad = meter.clone();
+    engine.register_fn("pad", move |text: &mut ImmutableString, n: i64, with: ImmutableString| {
+        padded(&pad, text, n, &with)
+    });
+    let replace = meter.clone();
+    engine.register_fn("replace", move |text: &mut ImmutableString, from: ImmutableString, to: ImmutableString| {
+        replaced(&replace, text, &from, &to)
+    });
+    let replace = meter.clone();
+    engine.register_fn("replace", move |text: &mut ImmutableString, from: ImmutableString, to: char| {
+        replaced(&replace, text, &from, to.encode_utf8(&mut [0; 4]))
+    });
+    let replace = meter.clone();
+    engine.register_fn("replace", move |text: &mut ImmutableString, from: char, to: ImmutableString| {
+        replaced(&replace, text, from.encode_utf8(&mut [0; 4]), &to)
+    });
+    let replace = meter.clone();
+    engine.register_fn("replace", move |text: &mut ImmutableString, from: char, to: char| {
+        replaced(&replace, text, from.encode_utf8(&mut [0; 4]), to.encode_utf8(&mut [0; 4]))
+    });
+    let split = meter.clone();
+    engine.register_fn("split", move |text: &mut ImmutableString, by: ImmutableString| {
+        split_at(
+            &split,
+            text,
+            |text| text.matches(by.as_str()).count(),
+            |text| text.split(by.as_str()).map(item).collect(),
+        )
+    });
+    let split = meter.clone();
+    engine.register_fn("split", move |text: &mut ImmutableString, by: char| {
+        split_at(&split, text, |text| text.matches(by).count(), |text| text.split(by).map(item).collect())
+    });
+    let split = meter.clone();
+    engine.register_fn("split", move |text: &mut ImmutableString| {
+        split_at(&split, text, |text| text.len() / 2, |text| text.split_whitespace().map(item).collect())
+    });
+    let chars = meter.clone();
+    engine.register_fn("to_chars", move |text: &mut ImmutableString| -> RhaiResult<Array> {
+        chars.require_room(text.len().saturating_mul(DYNAMIC_BYTES))?;
+        Ok(text.chars().map(Dynamic::from).collect())
+    });
+    let json = meter.clone();
+    engine.register_fn("parse_json", move |text: ImmutableString| -> RhaiResult<Dynamic> {
+        json.require_room(text.len().saturating_mul(LIST_ITEM_BYTES))?;
+        serde_json::from_str(&text).map_err(|error| ToolError::argument(format!("this is no JSON: {error}")).into())
+    });
+    let repeat = meter.clone();
+    engine.register_fn("*", move |text: ImmutableString, n: i64| -> RhaiResult<String> {
+        repeat.require_room(text.len().saturating_mul(count(n)))?;
+        Ok(text.repeat(count(n)))
+    });
+}
+
+fn item(text: &str) -> Dynamic {
+    Dynamic::from(text.to_owned())
+}
+
+fn padded(meter: &Meter, text: &mut ImmutableString, n: i64, with: &str) -> RhaiResult<()> {
+    let missing = count(n).saturating_sub(text.chars().count());
+    if missing == 0 || with.is_empty() {
+        return Ok(());
+    }
+    let times = missing.div_ceil(with.chars().count());
+    meter.require_room(text.len().saturating_add(times.saturating_mul(with.len())))?;
+    let longer: String = text.chars().chain(with.repeat(times).chars().take(missing)).collect();
+    *text = longer.into();
+    Ok(())
+}
+
+/// Changes the text in place, as Rhai does, and gives it back, as Python does.
+fn replaced(meter: &Meter, text: &mut ImmutableString, from: &str, to: &str) -> RhaiResult<ImmutableString> {
+    let grown = text.matches(from).count().saturating_mul(to.len());
+    meter.require_room(text.len().saturating_add(grown))?;
+    *text = text.replace(from, to).into();
+    Ok(text.clone())
+}
+
+fn split_at(
+    meter: &Meter,
+    text: &ImmutableString,
+    n_cuts: impl Fn(&str) -> usize,
+    split: impl Fn(&str) -> Array,
+) -> RhaiResult<Array> {
+    meter.require_room(text.len().saturating_add(n_cuts(text).saturating_mul(LIST_ITEM_BYTES)))?;
+    Ok(split(text))
+}
+
+fn guard_lists(engine: &mut Engine, meter: &Arc<Meter>) {
+    let pad = meter.clone();
+    engine.register_fn("pad", move |list: &mut Array, n: i64, with: Dynamic| -> RhaiResult<()> {
+        if count(n) > list.len() {
+            pad.require_room((count(n) - list.len()).saturating_mul(DYNAMIC_BYTES))?;
+            list.resize(count(n), with);
+        }
+        Ok(())
+    });
+    engine
+        .register_fn("pop", |list: &mut Array| list.pop().map_or(Ok(Dynamic::UNIT), moved))
+        .register_fn(
+            "shift",
+            |list: &mut Array| if list.is_empty() { Ok(Dynamic::UNIT) } else { moved(list.remove(0)) },
+        )
+        .register_fn("remove", |list: &mut Array, at: i64| {
+            let at = if at < 0 { at.saturating_add(list.len() as i64) } else { at };
+            match usize::try_from(at).ok().filter(|at| *at < list.len()) {
+                Some(at) => moved(list.remove(at)),
+                None => Ok(Dynamic::UNIT),
+            }
+        })
+        .register_fn("remove", |map: &mut Map, key: ImmutableString| {
+            map.remove(key.as_str()).map_or(Ok(Dynamic::UNIT), moved)
+        })
+        .register_fn("split", |list: &mut Array, at: i64| -> RhaiResult<Array> {
+            let at = if at < 0 { at.saturating_add(list.len() as i64).max(0) } else { at };
+            let tail = list.split_off(count(at).min(list.len()));
+            match tail.iter().any(nesting::is_too_deep) {
+                true => too_deep(),
+                false => Ok(tail),
+            }
+        });
+}
+
+/// A value that leaves its container.
+fn moved(value: Dynamic) -> RhaiResult<Dynamic> {
+    if nesting::is_too_deep(&value) { too_deep() } else { Ok(value) }
+}
+
+fn too_deep<T>() -> RhaiResult<T> {
+    Err(ToolError::argument(format!("the value is nested deeper than {} lists; keep lists flat", nesting::MAX_DEPTH))
+        .into())
+}

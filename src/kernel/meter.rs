@@ -1,0 +1,93 @@
+//! What the running cell has used, looked at after every operation.
+
+use std::sync::{
+    Arc,
+    atomic::{AtomicI64, AtomicU64, Ordering},
+};
+
+use rhai::Engine;
+
+use super::{Limits, memory_quota};
+use crate::tools::{RhaiResult, Session, StopReason, ToolError};
+
+/// Allocations per allowed operation. Copying a nested list takes many within one operation, so operations alone do not bound
+/// the time a cell takes nor how deep its values can be nested.
+const ALLOCATIONS_PER_OPERATION: u64 = 20;
+
+/// The clock and the cancel token are looked at once in so many operations.
+const POLL_EVERY: u64 = 256;
+
+/// Counts for one kernel.
+pub struct Meter {
+    limits: Limits,
+    session: Arc<Session>,
+    n_operations: AtomicU64,
+    /// Held by the thread when the kernel was made.
+    base_bytes: AtomicI64,
+    first_allocation: AtomicU64,
+}
+
+impl Meter {
+    /// Starts from what the current thread holds.
+    pub fn new(limits: Limits, session: Arc<Session>) -> Arc<Meter> {
+        Arc::new(Meter {
+            limits,
+            session,
+            n_operations: AtomicU64::new(0),
+            base_bytes: AtomicI64::new(memory_quota::held_bytes()),
+            first_allocation: AtomicU64::new(0),
+        })
+    }
+
+    /// Starts a new cell.
+    pub fn start_cell(&self) {
+        self.n_operations.store(0, Ordering::Relaxed);
+        self.first_allocation.store(memory_quota::n_allocations(), Ordering::Relaxed);
+    }
+
+    /// Bytes held since the kernel was made.
+    pub fn held_bytes(&self) -> usize {
+        usize::try_from(memory_quota::held_bytes() - self.base_bytes.load(Ordering::Relaxed)).unwrap_or(0)
+    }
+
+    /// Whether `n_bytes` more may be taken in one operation; stops the cell otherwise.
+    ///
+    /// # Errors
+    /// When they do not fit.
+    pub fn require_room(&self, n_bytes: usize) -> RhaiResult<()> {
+        let held = self.held_bytes();
+        if held.saturating_add(n_bytes) <= self.limits.max_memory_bytes {
+            return Ok(());
+        }
+        self.session.stop.stop(StopReason::Memory);
+        let (needed, max) = (n_bytes >> 20, self.limits.max_memory_bytes >> 20);
+        Err(ToolError::argument(format!("this needs {needed} MiB more, {max} MiB are allowed in all")).into())
+    }
+
+    /// Counts one operation; the reason when the cell must end.
+    fn operation(&self) -> Option<StopReason> {
+        let stop = &self.session.stop;
+        let n_operations = self.n_operations.fetch_add(1, Ordering::Relaxed);
+        if self.held_bytes() > self.limits.max_memory_bytes {
+            stop.stop(StopReason::Memory);
+        } else if n_operations >= self.limits.max_operations {
+            stop.stop(StopReason::Operations);
+        } else if self.n_allocations() > self.limits.max_operations.saturating_mul(ALLOCATIONS_PER_OPERATION) {
+            stop.stop(StopReason::Allocations);
+        } else if n_operations.is_multiple_of(POLL_EVERY) {
+            return stop.poll();
+        }
+        stop.reason()
+    }
+
+    fn n_allocations(&self) -> u64 {
+        memory_quota::n_allocations().saturating_sub(self.first_allocation.load(Ordering::Relaxed))
+    }
+
+    /// Has every operation of `engine` counted. A reason once set is raised again at each operation, because an error raised inside a
+    /// native function's callback could otherwise be caught by the script.
+    pub fn watch(self: &Arc<Self>, engine: &mut Engine) {
+        let meter = self.clone();
+        engine.on_progress(move |_| meter.operation().map(|_| rhai::Dynamic::UNIT));
+    }
+}

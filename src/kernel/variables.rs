@@ -1,0 +1,196 @@
+//! The variables of a kernel: what changed, in words, and dropping what must not stay.
+
+use std::{
+    collections::{BTreeMap, BTreeSet, hash_map::DefaultHasher},
+    hash::{Hash, Hasher},
+};
+
+use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map, Scope};
+
+use super::{VariableSummary, nesting};
+use crate::tools::{
+    arguments::{describe, shortened, type_name},
+    values::{
+        DisplacementValue, FrameValue, MeasurementValue, ObjectValue, PointsValue, ReconstructionValue, RelationValue,
+    },
+};
+
+/// Items of a list that are hashed; beyond them only its length counts.
+const MAX_HASHED: usize = 100_000;
+
+/// Characters of one summary.
+const MAX_SUMMARY_CHARS: usize = 300;
+
+/// Content of every variable after the last cell, by name.
+#[derive(Default)]
+pub struct Variables {
+    content: BTreeMap<String, u64>,
+}
+
+impl Variables {
+    /// Remembers what is in scope now and tells what is new or has changed.
+    pub fn update(&mut self, scope: &Scope<'_>, injected: &[&str]) -> Vec<VariableSummary> {
+        let mut content = BTreeMap::new();
+        let mut summaries = Vec::new();
+        for (name, _, value) in scope.iter_raw().filter(|(name, ..)| !injected.contains(name)) {
+            let mut hasher = DefaultHasher::new();
+            hash(value, &mut hasher, nesting::MAX_DEPTH, &mut 0);
+            let now = hasher.finish();
+            let before = self.content.get(name);
+            if before != Some(&now) {
+                summaries.push(VariableSummary {
+                    name: name.to_owned(),
+                    summary: summary(value),
+                    is_new: before.is_none(),
+                });
+            }
+            content.insert(name.to_owned(), now);
+        }
+        self.content = content;
+        summaries
+    }
+
+    /// Names known before the running cell.
+    pub fn contains(&self, name: &str) -> bool {
+        self.content.contains_key(name)
+    }
+
+    /// Whether the variable has another content than after the last cell.
+    pub fn has_changed(&self, name: &str, value: &Dynamic) -> bool {
+        let mut hasher = DefaultHasher::new();
+        hash(value, &mut hasher, nesting::MAX_DEPTH, &mut 0);
+        self.content.get(name) != Some(&hasher.finish())
+    }
+}
+
+/// Drops shadowed entries: `let x` in a later cell would keep the older `x` alive.
+pub fn compact(scope: &mut Scope<'static>) {
+    let mut names = BTreeSet::new();
+    if scope.iter_raw().all(|(name, ..)| names.insert(name.to_owned())) {
+        return;
+    }
+    let mut seen = BTreeSet::new();
+    // A scope is listed from its newest entry on.
+    let mut kept: Vec<(String, bool, Dynamic)> = Vec::new();
+    let newest_first: Vec<(String, bool, Dynamic)> =
+        scope.iter_raw().map(|(name, is_constant, value)| (name.to_owned(), is_constant, value.clone())).collect();
+    for entry in newest_first {
+        if seen.insert(entry.0.clone()) {
+            kept.push(entry);
+        }
+    }
+    *scope = Scope::new();
+    for (name, is_constant, value) in kept.into_iter().rev() {
+        match is_constant {
+            true => scope.push_constant_dynamic(name, value),
+            false => scope.push_dynamic(name, value),
+        };
+    }
+}
+
+/// Removes variables and tells their names.
+pub fn remove_where(scope: &mut Scope<'static>, doomed: impl Fn(&str, &Dynamic) -> bool) -> Vec<String> {
+    let names: Vec<String> =
+        scope.iter_raw().filter(|(name, _, value)| doomed(name, value)).map(|(name, ..)| name.to_owned()).collect();
+    for name in &names {
+        let _ = scope.remove::<Dynamic>(name);
+    }
+    names
+}
+
+/// Values of tools never change, so the place of their bulk stands for it.
+fn hash(value: &Dynamic, hasher: &mut DefaultHasher, depth_left: usize, n_hashed: &mut usize) {
+    value.type_name().hash(hasher);
+    *n_hashed += 1;
+    if *n_hashed > MAX_HASHED || depth_left == 0 {
+        return;
+    }
+    if let Some(list) = value.read_lock::<Array>() {
+        list.len().hash(hasher);
+        list.iter().for_each(|item| hash(item, hasher, depth_left - 1, n_hashed));
+    } else if let Some(map) = value.read_lock::<Map>() {
+        map.len().hash(hasher);
+        for (key, item) in map.iter() {
+            key.as_str().hash(hasher);
+            hash(item, hasher, depth_left - 1, n_hashed);
+        }
+    } else if let Some(text) = value.read_lock::<ImmutableString>() {
+        text.as_str().hash(hasher);
+    } else if let Some(points) = value.read_lock::<PointsValue>() {
+        points.cloud.points_m.as_ptr().hash(hasher);
+        points.cloud.len().hash(hasher);
+        points.frame.hash(hasher);
+    } else if let Some(object) = value.read_lock::<ObjectValue>() {
+        object.id().hash(hasher);
+        object.points.cloud.points_m.as_ptr().hash(hasher);
+    } else if let Some(closure) = value.read_lock::<FnPtr>() {
+        closure.fn_name().hash(hasher);
+        closure.curry().iter().for_each(|item| hash(item, hasher, depth_left - 1, n_hashed));
+    } else if let Ok(x) = value.as_float() {
+        x.to_bits().hash(hasher);
+    } else if let Ok(x) = value.as_int() {
+        x.hash(hasher);
+    } else {
+        summary(value).hash(hasher);
+    }
+}
+
+/// Type, shape, range and frame.
+pub fn summary(value: &Dynamic) -> String {
+    let text = if let Some(list) = value.read_lock::<Array>() {
+        list_summary(&list)
+    } else if let Some(map) = value.read_lock::<Map>() {
+        let keys: Vec<&str> = map.keys().take(8).map(|key| key.as_str()).collect();
+        format!("map of {}: {}{}", map.len(), keys.join(", "), if map.len() > 8 { ", ..." } else { "" })
+    } else if let Some(text) = value.read_lock::<ImmutableString>() {
+        match text.chars().count() {
+            n if n <= 60 => format!("string {:?}", text.as_str()),
+            n => format!("string of {n}: {:?}", shortened(&text)),
+        }
+    } else if let Some(object) = value.read_lock::<ObjectValue>() {
+        object.text()
+    } else if let Some(points) = value.read_lock::<PointsValue>() {
+        points.text()
+    } else if let Some(measurement) = value.read_lock::<MeasurementValue>() {
+        format!("Measurement {}", measurement.text())
+    } else if let Some(relation) = value.read_lock::<RelationValue>() {
+        format!("Relation {}, {}", relation.subject, relation.text())
+    } else if let Some(displacement) = value.read_lock::<DisplacementValue>() {
+        format!("Displacement {}", displacement.text())
+    } else if let Some(frame) = value.read_lock::<FrameValue>() {
+        frame.text()
+    } else if let Some(reconstruction) = value.read_lock::<ReconstructionValue>() {
+        format!("Reconstruction of {} frames in {}", reconstruction.frames.len(), reconstruction.fixed_frame)
+    } else if value.is_int() || value.is_float() || value.is_bool() {
+        format!("{} {value}", type_name(value))
+    } else if value.is_unit() {
+        "nothing, ()".to_owned()
+    } else {
+        describe(value)
+    };
+    match text.char_indices().nth(MAX_SUMMARY_CHARS) {
+        Some((cut, _)) => format!("{}...", text.get(..cut).unwrap_or_default()),
+        None => text,
+    }
+}
+
+fn list_summary(list: &Array) -> String {
+    let n = list.len();
+    let numbers: Vec<f64> =
+        list.iter().map_while(|item| item.as_float().or_else(|_| item.as_int().map(|i| i as f64)).ok()).collect();
+    if n > 4 && numbers.len() == n {
+        let low = numbers.iter().copied().fold(f64::INFINITY, f64::min);
+        let high = numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+        return format!("list of {n} numbers, {low:.4}..{high:.4}");
+    }
+    if n > 0 && numbers.len() == n {
+        let shown: Vec<String> = list.iter().map(ToString::to_string).collect();
+        return format!("list [{}]", shown.join(", "));
+    }
+    let rows: Vec<usize> = list.iter().filter_map(|item| item.read_lock::<Array>().map(|row| row.len())).collect();
+    if n > 0 && rows.len() == n && rows.iter().all(|row| Some(row) == rows.first()) {
+        return format!("list {n}x{}", rows.first().copied().unwrap_or(0));
+    }
+    let shown: Vec<String> = list.iter().take(4).map(describe).collect();
+    format!("list of {n}: {}{}", shown.join(", "), if n > 4 { ", ..." } else { "" })
+}

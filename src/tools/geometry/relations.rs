@@ -1,0 +1,193 @@
+//! Relations between things.
+
+use std::sync::Arc;
+
+use rhai::Dynamic;
+
+use crate::{
+    geometry::{
+        GeometryError, PointCloud,
+        relations::{self, Relation, Side},
+    },
+    tools::{
+        Session, ToolError,
+        values::{MeasurementValue, ObjectValue, RelationValue, object::named},
+        viewpoint::{in_frame, same_frame, viewpoint},
+    },
+};
+
+fn side(word: &str) -> Result<Side, ToolError> {
+    match word.trim().to_lowercase().as_str() {
+        "left" => Ok(Side::Left),
+        "right" => Ok(Side::Right),
+        "front" | "in front" => Ok(Side::InFront),
+        "behind" | "back" => Ok(Side::Behind),
+        other => {
+            let wanted = "\"left\", \"right\", \"front\" or \"behind\"";
+            Err(ToolError::argument(format!("side is {other:?}, wanted {wanted}")))
+        }
+    }
+}
+
+/// The verdict with its objects and its margin as evidence.
+fn value(relation: Relation, words: &str, objects: &[(&ObjectValue, &str)]) -> Result<RelationValue, ToolError> {
+    let names: Vec<String> = objects.iter().map(|(object, _)| object.name()).collect();
+    let margin = MeasurementValue::of_objects(relation.margin, "margin", &relation.basis, objects, Vec::new())?;
+    let subject = match names.as_slice() {
+        [a, b, ..] => format!("{a} {words} {b}"),
+        [a] => format!("{a} {words}"),
+        [] => words.to_owned(),
+    };
+    Ok(RelationValue {
+        relation,
+        subject,
+        frame: margin.frame.clone(),
+        stamp: margin.stamp,
+        evidence: margin.evidence.clone().into(),
+    })
+}
+
+/// Whether `a` is on that side of `b` for a viewer who looks at `b`.
+///
+/// # Errors
+/// `TF_*` when the viewer's place is not known; `NOT_MEASURABLE` when the viewer stands at `b`.
+pub fn side_of(
+    session: &Arc<Session>,
+    a: &ObjectValue,
+    side_word: &str,
+    b: &ObjectValue,
+    viewer: &Dynamic,
+) -> Result<RelationValue, ToolError> {
+    let side = side(side_word)?;
+    same_frame(a, b)?;
+    let from = viewpoint(session, viewer, b)?;
+    let relation = relations::side_of_reference(a.upright_box()?, b.upright_box()?, &from.position_m, side)
+        .map_err(|error| named(error, &a.name()))?;
+    let words = format!("{side_word} of (seen from {})", from.name);
+    let mut objects = vec![(a, "target"), (b, "reference")];
+    if let Some(viewer) = &from.object {
+        objects.push((viewer, "viewpoint"));
+    }
+    value(relation, &words, &objects)
+}
+
+/// Whether `a` is on that side of a frame's origin by the frame's own axes.
+///
+/// # Errors
+/// `TF_*`; `NOT_MEASURABLE` straight above or below.
+pub fn side_of_frame(
+    session: &Arc<Session>,
+    a: &ObjectValue,
+    side_word: &str,
+    frame: &str,
+) -> Result<RelationValue, ToolError> {
+    let side = side(side_word)?;
+    let seen = in_frame(session, a, frame)?;
+    let relation = relations::side_of_origin(seen.upright_box()?, side).map_err(|error| named(error, &a.name()))?;
+    value(relation, &format!("{side_word} of frame {}", seen.points.frame), &[(&seen, "target")])
+}
+
+type Compare = fn(&PointCloud, &PointCloud) -> Result<Relation, GeometryError>;
+
+fn between(compare: Compare, words: &str, a: &ObjectValue, b: &ObjectValue) -> Result<RelationValue, ToolError> {
+    same_frame(a, b)?;
+    let names = format!("{} or {}", a.name(), b.name());
+    let relation = compare(&a.points.cloud, &b.points.cloud).map_err(|error| named(error, &names))?;
+    value(relation, words, &[(a, "target"), (b, "reference")])
+}
+
+/// Whether `a` rests on `b`.
+///
+/// # Errors
+/// `TOO_FEW_PIXELS`.
+pub fn on_top_of(a: &ObjectValue, b: &ObjectValue) -> Result<RelationValue, ToolError> {
+    between(relations::on_top_of, "on top of", a, b)
+}
+
+/// Whether `a` is inside `b`.
+///
+/// # Errors
+/// `TOO_FEW_PIXELS`.
+pub fn inside(a: &ObjectValue, b: &ObjectValue) -> Result<RelationValue, ToolError> {
+    between(relations::inside, "inside", a, b)
+}
+
+/// Whether `a` is below `b`.
+///
+/// # Errors
+/// `TOO_FEW_PIXELS`.
+pub fn under(a: &ObjectValue, b: &ObjectValue) -> Result<RelationValue, ToolError> {
+    between(relations::under, "under", a, b)
+}
+
+/// Whether `a` clearly rests on `b`.
+fn clearly_rests(a: &ObjectValue, b: &ObjectValue) -> Result<bool, ToolError> {
+    let found = on_top_of(a, b)?;
+    if found.relation.is_clear() {
+        return Ok(found.relation.holds);
+    }
+    let (a, b, text) = (a.name(), b.name(), found.text());
+    Err(ToolError::not_measurable(format!("whether {a} rests on {b} is too close to call: {text}")))
+}
+
+/// The candidate directly beneath `a`.
+///
+/// # Errors
+/// `NOT_MEASURABLE` when it rests on none of them, or that is too close to call.
+pub fn support_of(a: &ObjectValue, candidates: &[ObjectValue]) -> Result<ObjectValue, ToolError> {
+    let mut best: Option<(f64, &ObjectValue)> = None;
+    let mut unclear = None;
+    let others: Vec<&ObjectValue> = candidates.iter().filter(|c| !c.is_same_as(a)).collect();
+    for candidate in &others {
+        match clearly_rests(a, candidate) {
+            Ok(true) => {
+                let top_m = candidate.upright_box()?.top_m.value();
+                if best.is_none_or(|(best_m, _)| top_m > best_m) {
+                    best = Some((top_m, candidate));
+                }
+            }
+            Ok(false) => {}
+            Err(error) => unclear = unclear.or(Some(error)),
+        }
+    }
+    if let Some((_, support)) = best {
+        return Ok(support.clone());
+    }
+    let names: Vec<String> = others.iter().map(|c| c.name()).collect();
+    let names = if names.is_empty() { "no candidate".to_owned() } else { names.join(", ") };
+    Err(unclear.unwrap_or_else(|| {
+        ToolError::not_measurable(format!("{} rests on none of: {names}; its support may be out of view", a.name()))
+    }))
+}
+
+/// The candidates that rest directly on `b`.
+///
+/// # Errors
+/// `NOT_MEASURABLE` when one of them is too close to call.
+pub fn resting_on(b: &ObjectValue, candidates: &[ObjectValue]) -> Result<Vec<ObjectValue>, ToolError> {
+    let mut found = Vec::new();
+    for candidate in candidates.iter().filter(|c| !c.is_same_as(b)) {
+        if clearly_rests(candidate, b)? {
+            found.push(candidate.clone());
+        }
+    }
+    Ok(found)
+}
+
+/// The candidates that rest on `b`, directly or on one another.
+///
+/// # Errors
+/// As [`resting_on`].
+pub fn stacked_on(b: &ObjectValue, candidates: &[ObjectValue]) -> Result<Vec<ObjectValue>, ToolError> {
+    let mut stacked: Vec<ObjectValue> = Vec::new();
+    let mut next = vec![b.clone()];
+    while let Some(below) = next.pop() {
+        for candidate in resting_on(&below, candidates)? {
+            if !candidate.is_same_as(b) && !stacked.iter().any(|seen| seen.is_same_as(&candidate)) {
+                next.push(candidate.clone());
+                stacked.push(candidate);
+            }
+        }
+    }
+    Ok(stacked)
+}

@@ -1,0 +1,100 @@
+//! From pixels to placed points: where masks meet depth and transforms.
+
+use std::sync::Arc;
+
+use super::{
+    Session, ToolError,
+    values::{ObjectValue, PointsValue},
+};
+use crate::{
+    error_code::ErrorCode,
+    geometry::{Mask, PointCloud, cloud::CameraPlacement},
+    perception::{Prompt, Segment},
+    scene::{FrameId, View},
+};
+
+/// Pixels that straddle an object's edge mix the depths on both sides, so its outermost ring is not measured.
+const EDGE_PX: u32 = 1;
+
+/// The points of `view` under `mask`, in the fixed frame.
+///
+/// # Errors
+/// The view's own problem; `TOO_FEW_PIXELS` when fewer than `min_pixels` have depth.
+pub fn points_under(
+    view: &View,
+    fixed_frame: &FrameId,
+    mask: &Mask,
+    name: &str,
+    min_pixels: usize,
+) -> Result<PointsValue, ToolError> {
+    let points = placed(view, fixed_frame, Some(&mask.eroded(EDGE_PX)))?;
+    let found = points.cloud.len();
+    if found < min_pixels {
+        let (min_m, max_m) = view.depth_range_m;
+        return Err(ToolError::new(
+            ErrorCode::TooFewPixels,
+            format!(
+                "{name} has {found} pixels with depth between {min_m:.2} and {max_m:.2} m inside its edge, at least {min_pixels} \
+                 are needed; its mask has {} pixels in camera {} at {}",
+                mask.n_pixels(),
+                view.camera,
+                view.stamp
+            ),
+        ));
+    }
+    Ok(points)
+}
+
+/// All points of `view` with depth, in the fixed frame.
+///
+/// # Errors
+/// The view's own problem.
+pub fn all_points(view: &View, fixed_frame: &FrameId) -> Result<PointsValue, ToolError> {
+    placed(view, fixed_frame, None)
+}
+
+fn placed(view: &View, fixed_frame: &FrameId, mask: Option<&Mask>) -> Result<PointsValue, ToolError> {
+    let depth = view.depth.as_ref().map_err(|problem| ToolError::from(problem.clone()))?;
+    let posed = view.posed.as_ref().map_err(|problem| ToolError::from(problem.clone()))?;
+    let placement = CameraPlacement {
+        target_from_camera: posed.fixed_from_camera,
+        pose_sigma: posed.sigma,
+        view_id: view.view_idx as u64,
+    };
+    Ok(PointsValue {
+        cloud: PointCloud::from_depth(depth, mask, &view.intrinsics, &view.depth_noise, &placement),
+        frame: fixed_frame.clone(),
+        stamp: view.stamp,
+        camera: view.camera.clone(),
+        view_idx: view.view_idx,
+    })
+}
+
+/// Segments of one view.
+///
+/// # Errors
+/// When the segmenter could not look.
+pub fn segments(session: &Session, view: &View, prompt: &Prompt) -> Result<Vec<Segment>, ToolError> {
+    Ok(session.context.perception.segmenter.segment(view, prompt)?)
+}
+
+/// The object that a segment shows.
+///
+/// # Errors
+/// See [`points_under`].
+pub fn object_of(session: &Arc<Session>, view: &View, segment: &Segment) -> Result<ObjectValue, ToolError> {
+    let context = &session.context;
+    let name = segment_name(segment);
+    let fixed_frame = &context.snapshot.fixed_frame;
+    let points = points_under(view, fixed_frame, &segment.mask, &name, context.min_object_pixels)?;
+    let roi = segment.mask.bounding_box();
+    Ok(ObjectValue::new(&segment.label, segment.instance, points, segment.score, roi))
+}
+
+/// `mug#5`.
+pub fn segment_name(segment: &Segment) -> String {
+    match segment.instance {
+        Some(instance) => format!("{}#{instance}", segment.label),
+        None => segment.label.clone(),
+    }
+}

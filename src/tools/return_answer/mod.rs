@@ -1,0 +1,137 @@
+//! `ReturnAnswer(...)` and `Refuse(...)`: how a cell ends its goal.
+//!
+//! An answer is typed by what is handed in, checked against what the goal asked for, and carries the evidence of its parts. A wrong
+//! kind, an unclear verdict or a number without sigma submits nothing and says what is wanted.
+
+mod choice;
+mod options;
+mod place;
+mod typed;
+
+use std::sync::Arc;
+
+use rhai::{Dynamic, Engine};
+
+use super::{Param, RhaiResult, Session, Submission, ToolError, ToolSpec, arguments::text};
+use crate::{
+    answer::{Answer, AnswerKind, AnswerValue, Evidence, Refusal},
+    error_code::ErrorCode,
+};
+use options::Options;
+
+/// Declarations.
+pub const SPECS: &[ToolSpec] = &[
+    ToolSpec {
+        path: "ReturnAnswer",
+        params: &[
+            Param::required(
+                "value",
+                "Measurement | Relation | Displacement | Object | bool | string | int | [x, y, z] | list",
+            ),
+            Param::optional(
+                "options",
+                "#{text, because: list of Measurement, Relation, Object, Displacement; unit, sigma, frame}",
+            ),
+        ],
+        returns: "ends the goal",
+        doc: "Submits the answer. A Measurement gives a number with its evidence, a clear Relation or a Displacement a bool, an \
+              Object its position, a list its names. A bare float needs unit and sigma, or because; a bare int is a count.",
+        example: "ReturnAnswer(tools.Geometry.height(tools.Scene.find(\"bowl\")), #{text: \"as high as a bowl\"});",
+    },
+    ToolSpec {
+        path: "Refuse",
+        params: &[Param::required("code", "string"), Param::required("message", "string")],
+        returns: "ends the goal",
+        doc: "Submits that there is no answer and why. The code is one of the refusals, such as \"NOT_VISIBLE\".",
+        example: "Refuse(\"NOT_MEASURABLE\", \"the mug's handle is out of view\");",
+    },
+];
+
+/// What a goal's value would be, with what it rests on.
+struct Draft {
+    value: AnswerValue,
+    text: String,
+    evidence: Vec<Evidence>,
+}
+
+/// Makes the functions known.
+pub fn register(engine: &mut Engine, session: &Arc<Session>) {
+    let plain = session.clone();
+    engine.register_fn("ReturnAnswer", move |value: Dynamic| -> RhaiResult<()> {
+        return_answer(&plain, &value, Options::default())
+    });
+    let explained = session.clone();
+    engine.register_fn("ReturnAnswer", move |value: Dynamic, options: Dynamic| -> RhaiResult<()> {
+        return_answer(&explained, &value, Options::read(&options)?)
+    });
+    let refusing = session.clone();
+    engine.register_fn("Refuse", move |code: Dynamic, message: Dynamic| -> RhaiResult<()> {
+        let refusal = refusal(&text(&code, "code")?, &text(&message, "message")?)?;
+        Err(refusing.submit(Submission::Refusal(refusal)))
+    });
+}
+
+fn return_answer(session: &Arc<Session>, value: &Dynamic, options: Options) -> RhaiResult<()> {
+    let answer = answer(session, value, options)?;
+    Err(session.submit(Submission::Answer(answer)))
+}
+
+fn answer(session: &Arc<Session>, value: &Dynamic, options: Options) -> Result<Answer, ToolError> {
+    let mut draft = typed::draft(session, value, &options)?;
+    draft = choice::fitted(&session.context, draft)?;
+    check_kind(session.context.answer_kind, &draft.value)?;
+    let mut evidence = Vec::new();
+    for item in draft.evidence.into_iter().chain(options.evidence) {
+        add_evidence(&mut evidence, item);
+    }
+    let text = options.text.unwrap_or(draft.text);
+    Ok(Answer { value: draft.value, text, evidence, forced: false })
+}
+
+/// One entry per object and image; the same object in another image gets its stamp into its id.
+fn add_evidence(evidence: &mut Vec<Evidence>, mut item: Evidence) {
+    if evidence.iter().any(|e| e.id == item.id && e.stamp == item.stamp && e.view_idx == item.view_idx) {
+        return;
+    }
+    if evidence.iter().any(|e| e.id == item.id) {
+        item.id = format!("{}@{}", item.id, item.stamp);
+    }
+    evidence.push(item);
+}
+
+fn check_kind(wanted: AnswerKind, value: &AnswerValue) -> Result<(), ToolError> {
+    let found = value.kind();
+    if wanted == AnswerKind::Any || wanted == found {
+        return Ok(());
+    }
+    Err(wrong_kind(wanted, &format!("{found:?}")))
+}
+
+fn wrong_kind(wanted: AnswerKind, found: &str) -> ToolError {
+    let how = match wanted {
+        AnswerKind::Any => "any value",
+        AnswerKind::Number => "a Measurement, or a number with #{unit, sigma}",
+        AnswerKind::Bool => "a Relation, a Displacement or true/false",
+        AnswerKind::Choice => "one of the choices as a string",
+        AnswerKind::Text => "a string",
+        AnswerKind::Point => "an Object, or [x, y, z] with #{because: [...]} or #{sigma}",
+        AnswerKind::Pose => "an Object",
+        AnswerKind::List => "a list of strings or Objects",
+    };
+    let message = format!("the goal wants an answer of kind {wanted:?}, got {found}; submit {how}");
+    ToolError::new(ErrorCode::WrongAnswerKind, message)
+}
+
+fn refusal(code: &str, message: &str) -> Result<Refusal, ToolError> {
+    let Some(code) = ErrorCode::from_name(code.trim()) else {
+        let known: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.name()).collect();
+        return Err(ToolError::argument(format!(
+            "refusal code {code:?} is unknown, wanted one of {}",
+            known.join(", ")
+        )));
+    };
+    if message.trim().is_empty() {
+        return Err(ToolError::argument("a refusal needs a message: the values found and what to do next"));
+    }
+    Ok(Refusal { code, message: message.trim().to_owned() })
+}

@@ -1,0 +1,214 @@
+//! What all tools of one goal share: the world, the limits, and what the running cell has produced.
+
+use std::{
+    sync::{
+        Arc, Mutex, MutexGuard, PoisonError,
+        atomic::{AtomicU8, AtomicU32, Ordering},
+    },
+    time::Instant,
+};
+
+use rhai::{Dynamic, EvalAltResult, Position};
+use tokio_util::sync::CancellationToken;
+
+use super::{RhaiResult, ToolError, output::Output};
+use crate::{
+    answer::{Answer, AnswerKind, Refusal},
+    error_code::ErrorCode,
+    llm::Picture,
+    perception::Perception,
+    scene::{FrameId, Snapshot},
+};
+
+/// The goal as tools see it.
+#[derive(Clone)]
+pub struct ToolContext {
+    /// The world of this question.
+    pub snapshot: Arc<Snapshot>,
+    /// Who segments.
+    pub perception: Perception,
+    /// The question as asked.
+    pub question: String,
+    /// How the answer must be typed.
+    pub answer_kind: AnswerKind,
+    /// Allowed answers; empty = any.
+    pub choices: Vec<String>,
+    /// Frame of points and poses in the answer.
+    pub target_frame: FrameId,
+    /// Tool calls over the goal.
+    pub max_tool_calls: u32,
+    /// Pictures shown by one cell.
+    pub max_pictures: usize,
+    /// Bytes of printed output kept from one cell.
+    pub max_output_bytes: usize,
+    /// Pixels with depth that an object needs to be measured.
+    pub min_object_pixels: usize,
+}
+
+/// What a cell submitted.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Submission {
+    /// `ReturnAnswer(...)`.
+    Answer(Answer),
+    /// `Refuse(code, message)`.
+    Refusal(Refusal),
+}
+
+/// Why the running cell must end now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum StopReason {
+    /// It submitted.
+    Answered = 1,
+    /// The goal was cancelled.
+    Cancelled = 2,
+    /// Its time or the goal's deadline ended.
+    TimedOut = 3,
+    /// Too many bytes held.
+    Memory = 4,
+    /// Too many operations.
+    Operations = 5,
+    /// Too many allocations.
+    Allocations = 6,
+}
+
+/// A request to end the cell that no script can catch: once set it is raised again at every operation.
+pub struct StopSignal {
+    cancel: CancellationToken,
+    deadline: Mutex<Instant>,
+    reason: AtomicU8,
+}
+
+impl StopSignal {
+    fn new(cancel: CancellationToken, deadline: Instant) -> StopSignal {
+        StopSignal { cancel, deadline: Mutex::new(deadline), reason: AtomicU8::new(0) }
+    }
+
+    /// Sets the reason; the first one stands.
+    pub fn stop(&self, reason: StopReason) {
+        let _ = self.reason.compare_exchange(0, reason as u8, Ordering::Relaxed, Ordering::Relaxed);
+    }
+
+    /// The reason, if one was set.
+    pub fn reason(&self) -> Option<StopReason> {
+        match self.reason.load(Ordering::Relaxed) {
+            1 => Some(StopReason::Answered),
+            2 => Some(StopReason::Cancelled),
+            3 => Some(StopReason::TimedOut),
+            4 => Some(StopReason::Memory),
+            5 => Some(StopReason::Operations),
+            6 => Some(StopReason::Allocations),
+            _ => None,
+        }
+    }
+
+    /// Looks at the cancel token and the clock as well.
+    pub fn poll(&self) -> Option<StopReason> {
+        if self.cancel.is_cancelled() {
+            self.stop(StopReason::Cancelled);
+        } else if Instant::now() >= *lock(&self.deadline) {
+            self.stop(StopReason::TimedOut);
+        }
+        self.reason()
+    }
+
+    /// Starts a new cell that must end at `deadline`.
+    pub fn arm(&self, deadline: Instant) {
+        *lock(&self.deadline) = deadline;
+        self.reason.store(0, Ordering::Relaxed);
+    }
+}
+
+/// What one cell has produced so far.
+#[derive(Default)]
+pub struct CellOutput {
+    /// Printed text.
+    pub output: Output,
+    /// Shown pictures.
+    pub pictures: Vec<Picture>,
+    /// Pictures beyond the limit.
+    pub n_pictures_left_out: usize,
+    /// The answer or refusal.
+    pub submission: Option<Submission>,
+    /// Tool calls.
+    pub n_tool_calls: u32,
+}
+
+/// Shared by every tool of one goal.
+pub struct Session {
+    /// The goal.
+    pub context: ToolContext,
+    /// Ends the cell.
+    pub stop: StopSignal,
+    cell: Mutex<CellOutput>,
+    n_tool_calls: AtomicU32,
+}
+
+impl Session {
+    /// A session whose cells end with `cancel`.
+    pub fn new(context: ToolContext, cancel: CancellationToken, deadline: Instant) -> Arc<Session> {
+        Arc::new(Session {
+            context,
+            stop: StopSignal::new(cancel, deadline),
+            cell: Mutex::default(),
+            n_tool_calls: AtomicU32::new(0),
+        })
+    }
+
+    /// Starts collecting for a new cell.
+    pub fn start_cell(&self, deadline: Instant) {
+        self.stop.arm(deadline);
+        *self.cell() = CellOutput { output: Output::new(self.context.max_output_bytes), ..CellOutput::default() };
+    }
+
+    /// Takes what the cell has produced.
+    pub fn finish_cell(&self) -> CellOutput {
+        std::mem::take(&mut *self.cell())
+    }
+
+    /// What the cell has produced so far.
+    pub fn cell(&self) -> MutexGuard<'_, CellOutput> {
+        lock(&self.cell)
+    }
+
+    /// Counts one call of the tool at `path`.
+    ///
+    /// # Errors
+    /// `BUDGET_EXCEEDED` beyond the goal's limit; a termination when the cell must end.
+    pub fn begin_call(&self, path: &str) -> RhaiResult<()> {
+        if self.stop.poll().is_some() {
+            return Err(terminated());
+        }
+        let max = self.context.max_tool_calls;
+        if self.n_tool_calls.fetch_add(1, Ordering::Relaxed) >= max {
+            self.n_tool_calls.store(max, Ordering::Relaxed);
+            let message =
+                format!("{path} is tool call {} of {max} allowed; submit what is known", max.saturating_add(1));
+            return Err(ToolError::new(ErrorCode::BudgetExceeded, message).into());
+        }
+        self.cell().n_tool_calls += 1;
+        Ok(())
+    }
+
+    /// Stores the submission and ends the cell.
+    pub fn submit(&self, submission: Submission) -> Box<EvalAltResult> {
+        self.cell().submission = Some(submission);
+        self.stop.stop(StopReason::Answered);
+        terminated()
+    }
+
+    /// Prints one line to the cell's output.
+    pub fn print(&self, line: &str) {
+        self.cell().output.push_line(line);
+    }
+}
+
+/// Ends a script; the reason stands in [`StopSignal`].
+fn terminated() -> Box<EvalAltResult> {
+    Box::new(EvalAltResult::ErrorTerminated(Dynamic::UNIT, Position::NONE))
+}
+
+/// A panic inside a tool is caught by the kernel, so a poisoned lock still holds whole values.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

@@ -1,0 +1,145 @@
+//! `InputImages` and its frames.
+
+use std::{ops::Range, sync::Arc};
+
+use rhai::{Dynamic, Engine};
+
+use super::ValueSpec;
+use crate::{
+    scene::{Snapshot, View},
+    tools::{RhaiResult, arguments::index},
+};
+
+/// One camera image of the snapshot.
+#[derive(Clone)]
+pub struct FrameValue {
+    snapshot: Arc<Snapshot>,
+    view_idx: usize,
+}
+
+/// All or some images of the snapshot, oldest first.
+#[derive(Clone)]
+pub struct ImagesValue {
+    snapshot: Arc<Snapshot>,
+    view_indices: Arc<[usize]>,
+}
+
+/// The manual's entry.
+pub const SPEC: ValueSpec = ValueSpec {
+    name: "Frame",
+    doc: "One camera image with its depth, labels and place.",
+    members: &[
+        (".camera", "camera name"),
+        (".stamp", "seconds of ROS time"),
+        (".index", "position in InputImages"),
+        (".width .height", "pixels"),
+        (".frame", "optical frame"),
+        (".age_secs", "seconds before the newest image"),
+    ],
+};
+
+/// The manual's entry.
+pub const IMAGES_SPEC: ValueSpec = ValueSpec {
+    name: "InputImages",
+    doc: "All images of this question, oldest first; iterable.",
+    members: &[("[i]", "a Frame; negative counts from the end"), ("[a..b]", "some of them"), (".len()", "how many")],
+};
+
+impl FrameValue {
+    /// `None` when there is no such view.
+    pub fn new(snapshot: &Arc<Snapshot>, view_idx: usize) -> Option<FrameValue> {
+        (view_idx < snapshot.views.len()).then(|| FrameValue { snapshot: snapshot.clone(), view_idx })
+    }
+
+    /// The view itself.
+    pub fn view(&self) -> &View {
+        &self.snapshot.views[self.view_idx]
+    }
+
+    /// Seconds before the newest image.
+    pub fn age_secs(&self) -> f64 {
+        self.snapshot.views.last().map_or(0.0, |newest| newest.stamp.secs_since(self.view().stamp))
+    }
+
+    /// In a few words.
+    pub fn text(&self) -> String {
+        let view = self.view();
+        let (width, height) = (view.intrinsics.width_px, view.intrinsics.height_px);
+        format!("Frame {} camera {} stamp {} {width}x{height} px", view.view_idx, view.camera, view.stamp)
+    }
+}
+
+impl ImagesValue {
+    /// Every view.
+    pub fn all(snapshot: &Arc<Snapshot>) -> ImagesValue {
+        ImagesValue { snapshot: snapshot.clone(), view_indices: (0..snapshot.views.len()).collect() }
+    }
+
+    /// How many.
+    pub fn len(&self) -> usize {
+        self.view_indices.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.view_indices.is_empty()
+    }
+
+    /// As frames, oldest first.
+    pub fn frames(&self) -> Vec<FrameValue> {
+        self.view_indices
+            .iter()
+            .map(|view_idx| FrameValue { snapshot: self.snapshot.clone(), view_idx: *view_idx })
+            .collect()
+    }
+
+    fn at(&self, i: i64) -> RhaiResult<FrameValue> {
+        let at = index(i, self.len(), "the index of InputImages")?;
+        Ok(FrameValue { snapshot: self.snapshot.clone(), view_idx: self.view_indices[at] })
+    }
+
+    fn between(&self, range: Range<i64>) -> ImagesValue {
+        let len = self.len() as i64;
+        let bound = |i: i64| (if i < 0 { i.saturating_add(len) } else { i }).clamp(0, len) as usize;
+        let (start, end) = (bound(range.start), bound(range.end));
+        let view_indices = self.view_indices.get(start..end.max(start)).unwrap_or_default().into();
+        ImagesValue { snapshot: self.snapshot.clone(), view_indices }
+    }
+
+    fn text(&self) -> String {
+        format!("InputImages of {}", self.len())
+    }
+}
+
+/// Makes the types known to `engine`.
+pub fn register(engine: &mut Engine) {
+    engine
+        .register_type_with_name::<FrameValue>("Frame")
+        .register_get("camera", |f: &mut FrameValue| f.view().camera.to_string())
+        .register_get("stamp", |f: &mut FrameValue| f.view().stamp.as_secs_f64())
+        .register_get("index", |f: &mut FrameValue| f.view().view_idx as i64)
+        .register_get("width", |f: &mut FrameValue| i64::from(f.view().intrinsics.width_px))
+        .register_get("height", |f: &mut FrameValue| i64::from(f.view().intrinsics.height_px))
+        .register_get("frame", |f: &mut FrameValue| f.view().optical_frame.to_string())
+        .register_get("age_secs", |f: &mut FrameValue| f.age_secs())
+        .register_fn("to_string", |f: &mut FrameValue| f.text())
+        .register_fn("to_debug", |f: &mut FrameValue| f.text());
+    engine
+        .register_type_with_name::<ImagesValue>("InputImages")
+        .register_fn("len", |images: &mut ImagesValue| images.len() as i64)
+        .register_get("len", |images: &mut ImagesValue| images.len() as i64)
+        .register_indexer_get(|images: &mut ImagesValue, i: i64| images.at(i))
+        .register_indexer_get(|images: &mut ImagesValue, range: Range<i64>| images.between(range))
+        .register_fn("to_string", |images: &mut ImagesValue| images.text())
+        .register_fn("to_debug", |images: &mut ImagesValue| images.text())
+        .register_iterator::<ImagesValue>();
+}
+
+impl IntoIterator for ImagesValue {
+    type Item = Dynamic;
+    type IntoIter = std::vec::IntoIter<Dynamic>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.frames().into_iter().map(Dynamic::from).collect::<Vec<_>>().into_iter()
+    }
+}

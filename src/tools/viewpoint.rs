@@ -1,0 +1,126 @@
+//! Who looks: `"robot"`, `"camera"`, a frame, a camera's name, an Object or `[x, y, z]`.
+
+use std::sync::Arc;
+
+use nalgebra::{Isometry3, Point3};
+use rhai::{Dynamic, ImmutableString};
+
+use super::{
+    Session, ToolError,
+    arguments::{describe, optional_point},
+    values::ObjectValue,
+};
+use crate::{
+    geometry::PoseSigma,
+    scene::{FrameId, Stamp},
+};
+
+/// A place to look from, in the frame of what is looked at.
+#[derive(Clone, Debug)]
+pub struct Viewpoint {
+    /// Where.
+    pub position_m: Point3<f64>,
+    /// In words.
+    pub name: String,
+    /// The camera that saw the object: its own placement error does not matter then.
+    pub is_own_camera: bool,
+    /// An object, when one was given.
+    pub object: Option<ObjectValue>,
+}
+
+/// Where `viewer` stood when `seen` was seen.
+///
+/// # Errors
+/// `TF_*` when the frame's place is not known; a mistake in the cell when it is none of the above.
+pub fn viewpoint(session: &Arc<Session>, viewer: &Dynamic, seen: &ObjectValue) -> Result<Viewpoint, ToolError> {
+    let plain = |position_m, name: String| Viewpoint { position_m, name, is_own_camera: false, object: None };
+    if let Some(object) = viewer.read_lock::<ObjectValue>() {
+        same_frame(&object, seen)?;
+        let position_m = object.upright_box()?.center_m;
+        return Ok(Viewpoint { object: Some(object.clone()), ..plain(position_m, object.name()) });
+    }
+    if let Some(position_m) = optional_point(viewer)? {
+        let p = position_m;
+        return Ok(plain(position_m, format!("[{:.3}, {:.3}, {:.3}]", p.x, p.y, p.z)));
+    }
+    let Some(name) = viewer.read_lock::<ImmutableString>().map(|name| name.to_string()) else {
+        let found = describe(viewer);
+        return Err(ToolError::argument(format!(
+            "the viewer is {found}, wanted \"robot\", \"camera\", a frame name, an Object or [x, y, z]"
+        )));
+    };
+    let snapshot = &session.context.snapshot;
+    if name == "camera" || *name == *seen.points.camera {
+        let name = format!("camera {}", seen.points.camera);
+        return Ok(Viewpoint { is_own_camera: true, ..plain(seen.points.cloud.viewpoint_m, name) });
+    }
+    let frame = match name.as_str() {
+        "robot" => snapshot.robot_frame.clone(),
+        name => match snapshot.views.iter().rev().find(|view| *view.camera == *name) {
+            Some(view) => view.optical_frame.clone(),
+            None => FrameId::new(name),
+        },
+    };
+    let seen_from_viewer = transform(session, &seen.points.frame, &frame, seen.points.stamp)?;
+    Ok(plain(Point3::from(seen_from_viewer.translation.vector), frame.to_string()))
+}
+
+/// `target_from_source` at `at`.
+///
+/// # Errors
+/// `TF_*`.
+pub fn transform(
+    session: &Session,
+    target: &FrameId,
+    source: &FrameId,
+    at: Stamp,
+) -> Result<Isometry3<f64>, ToolError> {
+    if target == source {
+        return Ok(Isometry3::identity());
+    }
+    Ok(session.context.snapshot.transforms.lookup(target, source, at)?.target_from_source)
+}
+
+/// Checks that two objects can be compared.
+///
+/// # Errors
+/// When their coordinates are in different frames.
+pub fn same_frame(a: &ObjectValue, b: &ObjectValue) -> Result<(), ToolError> {
+    if a.points.frame == b.points.frame {
+        return Ok(());
+    }
+    Err(ToolError::argument(format!(
+        "{} is in frame {} and {} in frame {}; bring both into one with tools.TF.transform",
+        a.name(),
+        a.points.frame,
+        b.name(),
+        b.points.frame
+    )))
+}
+
+/// The error that a transform from the fixed frame adds. None towards the robot and its cameras: the place of an image in the fixed
+/// frame already counts the whole chain, of which those are a part.
+pub fn transform_sigma(session: &Session, target: &FrameId) -> PoseSigma {
+    let snapshot = &session.context.snapshot;
+    let is_on_robot =
+        *target == snapshot.robot_frame || snapshot.views.iter().any(|view| view.optical_frame == *target);
+    if is_on_robot || *target == snapshot.fixed_frame { PoseSigma::default() } else { snapshot.tf_sigma }
+}
+
+/// The object in another frame at its own stamp, with the transform's own error added. `"robot"` means the robot's frame.
+///
+/// # Errors
+/// `TF_*`.
+pub fn in_frame(session: &Session, object: &ObjectValue, frame: &str) -> Result<ObjectValue, ToolError> {
+    let snapshot = &session.context.snapshot;
+    let target = if frame == "robot" { snapshot.robot_frame.clone() } else { FrameId::new(frame) };
+    if target == object.points.frame {
+        return Ok(object.clone());
+    }
+    let target_from_source = transform(session, &target, &object.points.frame, object.points.stamp)?;
+    let mut moved = object.points.transformed(&target_from_source, &target);
+    let (own, tf) = (&mut moved.cloud.pose_sigma, transform_sigma(session, &target));
+    own.position_m = own.position_m.hypot(tf.position_m);
+    own.rotation_rad = own.rotation_rad.hypot(tf.rotation_rad);
+    Ok(ObjectValue::new(&object.label, object.instance, moved, object.score, object.roi))
+}
