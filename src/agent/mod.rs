@@ -1,4 +1,15 @@
-//! The loop from question to answer.
+//! The loop from question to answer: prompt, reply, cell, feedback, until a submission or a limit.
+//!
+//! It knows models through [`ChatModel`](crate::llm::ChatModel) and cells through the kernel, and nothing of ROS. Each file is one
+//! part of a turn; what a model reads stands in `prompts/` and [`feedback`], and is held by snapshots.
+
+pub mod feedback;
+pub mod kernel_thread;
+pub mod prompt;
+pub mod reply;
+pub mod solve;
+
+pub use solve::Agent;
 
 use std::{
     sync::Arc,

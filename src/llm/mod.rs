@@ -3,7 +3,9 @@
 //! [`ChatModel`] is the trait; each other file is one implementation. A model sees text and pictures and replies with text; it knows
 //! nothing of kernels or robots. To add a client: one new file, and one line in the configuration's list.
 
+pub mod cell_status;
 pub mod offline;
+pub mod question_brief;
 pub mod scripted;
 
 use std::sync::Arc;
