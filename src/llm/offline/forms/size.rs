@@ -74,6 +74,8 @@ pub const FORMS: &[QuestionForm] = &[
             "how (high|far) [up] $is $part {a} (above|off|from|over) (floor|ground)",
             "how (high|far) [up] (above|off|from|over) (floor|ground) $is $part {a}",
             "how high up $is $part {a}",
+            "how far [away] $is $part {a} from (floor|ground)",
+            "$what distance (from $part {a} to|between $part {a} and) (floor|ground)",
             "at (which|what) height [(above|off) (floor|ground)] $is $part {a}",
             "$what height of $part {a} (above|off|from|over) (floor|ground)",
             "$what elevation of $part {a}",
