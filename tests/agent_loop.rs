@@ -146,7 +146,8 @@ fn a_wrong_kind_can_be_corrected() {
 
 #[test]
 fn a_tools_error_reaches_the_model_with_its_code_and_place() {
-    let turns = replies(&[&cell("let x = 1;\ntools.Scene.find(\"unicorn\");"), &cell("Refuse(\"NOT_VISIBLE\", `x is ${x}`);")]);
+    let turns =
+        replies(&[&cell("let x = 1;\ntools.Scene.find(\"unicorn\");"), &cell("Refuse(\"NOT_VISIBLE\", `x is ${x}`);")]);
     let (outcome, model) = play(turns, &goal("?"));
     let told = last_told(&model);
     assert!(told.contains("error NOT_VISIBLE at line 2"), "{told}");
@@ -165,7 +166,8 @@ fn an_endless_cell_ends_and_the_model_is_told() {
 #[test]
 fn cells_run_out() {
     let goal = Goal { max_steps: 2, ..goal("?") };
-    let (outcome, model) = play(replies(&[&cell("print(1);"), &cell("tools.Scene.find(\"unicorn\");"), &cell("print(3);")]), &goal);
+    let (outcome, model) =
+        play(replies(&[&cell("print(1);"), &cell("tools.Scene.find(\"unicorn\");"), &cell("print(3);")]), &goal);
     assert_eq!(code_of(&outcome), ErrorCode::BudgetExceeded);
     assert!(outcome.result.unwrap_err().message.contains("NOT_VISIBLE"), "the last problem is named");
     assert_eq!(outcome.n_steps, 2);
@@ -253,7 +255,10 @@ fn a_model_that_is_down_is_said_to_be_down() {
 
 #[test]
 fn the_fallback_takes_over_at_the_start_and_in_the_middle() {
-    for turns in [vec![Turn::Fail(unavailable())], vec![Turn::Reply(cell("tools.Scene.find(\"unicorn\");")), Turn::Fail(unavailable())]] {
+    for turns in [
+        vec![Turn::Fail(unavailable())],
+        vec![Turn::Reply(cell("tools.Scene.find(\"unicorn\");")), Turn::Fail(unavailable())],
+    ] {
         let model = Arc::new(ScriptedModel::new("far", turns));
         let agent = Agent::new(model, perception()).with_fallback(Arc::new(OfflineBrain));
         let (outcome, _) = solve(&agent, &goal("How tall is the mug?"), &SNAPSHOT);

@@ -24,10 +24,8 @@ use tabletop::{goal, offline_agent, solve, story};
 const NOW: Stamp = Stamp { nanos: 1_000_000_000 };
 
 fn data() -> Option<PathBuf> {
-    let root = std::env::var_os("SPATIALCLAW_SHARED_DATA").map_or_else(
-        || Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"),
-        PathBuf::from,
-    );
+    let root = std::env::var_os("SPATIALCLAW_SHARED_DATA")
+        .map_or_else(|| Path::new(env!("CARGO_MANIFEST_DIR")).join("../shared/data"), PathBuf::from);
     let folder = root.join("mosd_tabletop");
     folder.join("questions.json").is_file().then_some(folder)
 }
@@ -92,7 +90,12 @@ fn snapshot(folder: &Path, scene: &str) -> Snapshot {
         depth_range_m: (0.3, 5.0),
         image: Arc::new(RgbImage::new(width_px, height_px)),
         depth: Ok(Arc::new(DepthMap::new(width_px, height_px, depth_m).unwrap())),
-        labels: Ok(Arc::new(LabelImage { width_px, height_px, ids: ids.into(), names: Arc::new(LabelNames { by_id: names }) })),
+        labels: Ok(Arc::new(LabelImage {
+            width_px,
+            height_px,
+            ids: ids.into(),
+            names: Arc::new(LabelNames { by_id: names }),
+        })),
         posed: Ok(PosedCamera { fixed_from_camera, sigma: PoseSigma::default() }),
     };
     Snapshot {
@@ -110,7 +113,9 @@ fn fits(found: &AnswerValue, truth: &Value) -> bool {
     match found {
         AnswerValue::Number(q) => Some(q.value()) == truth.as_f64(),
         AnswerValue::Text(text) | AnswerValue::Choice { text, .. } => *text == name(truth),
-        AnswerValue::List { items, .. } => truth.as_array().is_some_and(|ids| items.iter().eq(ids.iter().map(name).collect::<Vec<_>>().iter())),
+        AnswerValue::List { items, .. } => {
+            truth.as_array().is_some_and(|ids| items.iter().eq(ids.iter().map(name).collect::<Vec<_>>().iter()))
+        }
         _ => false,
     }
 }
@@ -118,7 +123,9 @@ fn fits(found: &AnswerValue, truth: &Value) -> bool {
 #[test]
 fn real_tabletops_are_answered_truly() {
     let Some(folder) = data() else {
-        println!("skipped: ../shared/data/mosd_tabletop is absent; set SPATIALCLAW_SHARED_DATA to the folder that holds it");
+        println!(
+            "skipped: ../shared/data/mosd_tabletop is absent; set SPATIALCLAW_SHARED_DATA to the folder that holds it"
+        );
         return;
     };
     let questions = json(&folder.join("questions.json"));
@@ -130,7 +137,11 @@ fn real_tabletops_are_answered_truly() {
         let (outcome, events) = solve(&offline_agent(), &goal(text), &Arc::new(snapshot(&folder, scene)));
         match &outcome.result {
             Ok(answer) if fits(&answer.value, &question["answer"]) => println!("{scene}: {text}\n    {}", answer.text),
-            other => wrong.push(format!("{scene}: {text}\n truth {}, found {other:?}\n{}", question["answer"], story(&events))),
+            other => wrong.push(format!(
+                "{scene}: {text}\n truth {}, found {other:?}\n{}",
+                question["answer"],
+                story(&events)
+            )),
         }
     }
     assert!(wrong.is_empty(), "{} of 18 wrong:\n{}", wrong.len(), wrong.join("\n"));

@@ -15,7 +15,9 @@ use spatialclaw::{
     llm::offline::{forms::TOPICS, grammar::read},
     scene::{FrameId, Snapshot},
 };
-use tabletop::{goal, id_of, map_from_robot, offline_agent, problem, robot_from_camera, snapshot, solve, story, transforms};
+use tabletop::{
+    goal, id_of, map_from_robot, offline_agent, problem, robot_from_camera, snapshot, solve, story, transforms,
+};
 
 /// What an answer must be.
 #[derive(Debug)]
@@ -148,7 +150,10 @@ fn questions() -> Vec<(&'static str, Truth)> {
         ("Which cone is nearest to the robot?", Is("cone")),
         ("Which object is closest to the red cup?", Is("bowl")),
         ("Order the mug, the box and the bowl from left to right.", InOrder(&["mug", "box", "bowl"])),
-        ("Order the mug, the box and the bowl from right to left as seen from the camera.", InOrder(&["bowl", "box", "mug"])),
+        (
+            "Order the mug, the box and the bowl from right to left as seen from the camera.",
+            InOrder(&["bowl", "box", "mug"]),
+        ),
         ("Order the mug, the box and the bowl from nearest to farthest.", InOrder(&["mug", "bowl", "box"])),
         ("Is the box taller than the mug?", Yes),
         ("Is the mug wider than the box?", No),
@@ -253,7 +258,9 @@ fn what_cannot_be_answered_is_refused_with_its_reason() {
             Err(refusal) if refusal.code == code && refusal.message.contains(part) => {
                 println!("{question}\n    {}: {}", refusal.code, refusal.message);
             }
-            other => wrong.push(format!("{question}: expected {code} with {part:?}, found {other:?}\n{}", story(&events))),
+            other => {
+                wrong.push(format!("{question}: expected {code} with {part:?}, found {other:?}\n{}", story(&events)))
+            }
         }
     }
     assert!(wrong.is_empty(), "{} wrong:\n{}", wrong.len(), wrong.join("\n"));
@@ -266,7 +273,9 @@ fn what_needs_no_depth_is_answered_without_it() {
         view.depth = Err(problem(ErrorCode::NoDepth, "no depth image was received"));
     }
     let blind = Arc::new(blind);
-    for (question, truth) in [("Is there a mug?", Yes), ("Is there a unicorn?", No), ("How many cones are there?", count(2))] {
+    for (question, truth) in
+        [("Is there a mug?", Yes), ("Is there a unicorn?", No), ("How many cones are there?", count(2))]
+    {
         let (outcome, events) = solve(&offline_agent(), &goal(question), &blind);
         let answer = outcome.result.unwrap_or_else(|refusal| panic!("{question}: {refusal:?}\n{}", story(&events)));
         compare(&answer.value, &truth).unwrap();
@@ -318,7 +327,10 @@ fn answers_take_the_kind_and_the_words_that_the_goal_wants() {
     let text = spatialclaw::agent::Goal { answer_kind: AnswerKind::Text, ..goal("How tall is the mug?") };
     let (outcome, _) = solve(&agent, &text, &snapshot);
     let answer = outcome.result.unwrap();
-    assert!(matches!(&answer.value, AnswerValue::Text(text) if text.contains(" m ") && text.contains("mug")), "{answer:?}");
+    assert!(
+        matches!(&answer.value, AnswerValue::Text(text) if text.contains(" m ") && text.contains("mug")),
+        "{answer:?}"
+    );
     assert!(!answer.evidence.is_empty());
 
     let wrong = spatialclaw::agent::Goal { answer_kind: AnswerKind::Number, ..goal("Is the mug on the table?") };
@@ -358,7 +370,9 @@ fn names_cannot_become_code() {
             view.labels = Ok(Arc::new(labels));
         }
         let snapshot = Arc::new(snapshot);
-        for question in [format!("How tall is “{name}”?"), format!("How tall is {name}?"), format!("Is there a '{name}'?")] {
+        for question in
+            [format!("How tall is “{name}”?"), format!("How tall is {name}?"), format!("Is there a '{name}'?")]
+        {
             let (outcome, events) = solve(&offline_agent(), &goal(&question), &snapshot);
             match &outcome.result {
                 Ok(answer) => assert!(

@@ -32,7 +32,9 @@ pub fn write(step: u32, report: &CellReport, notices: &[String], left: BudgetLef
     } else if !report.pictures.is_empty() {
         lines.push(format!("pictures: {} follow", report.pictures.len()));
     }
-    lines.extend(report.pictures.iter().enumerate().map(|(index, picture)| format!("  {}. {}", index + 1, picture.label)));
+    lines.extend(
+        report.pictures.iter().enumerate().map(|(index, picture)| format!("  {}. {}", index + 1, picture.label)),
+    );
     if let Some(value) = &report.value {
         lines.push(format!("value of the last expression: {}", shortened(value, MAX_VALUE_CHARS)));
     }
@@ -70,7 +72,9 @@ fn status_lines(report: &CellReport) -> Vec<String> {
         CellStatus::Completed => vec![format!("status: completed ({spent}); nothing was submitted yet")],
         CellStatus::Failed(error) => vec![
             failure_line(error),
-            format!("status: stopped at that error ({spent}); variables from before it are kept, nothing was submitted"),
+            format!(
+                "status: stopped at that error ({spent}); variables from before it are kept, nothing was submitted"
+            ),
         ],
         CellStatus::LimitReached(error) => vec![
             failure_line(error),
@@ -82,11 +86,17 @@ fn status_lines(report: &CellReport) -> Vec<String> {
             lines
         }
         CellStatus::TimedOut => vec![
-            FailureLine { code: Some("BUDGET_EXCEEDED".into()), place: None, message: "the cell ran out of its time".into() }.to_line(),
+            FailureLine {
+                code: Some("BUDGET_EXCEEDED".into()),
+                place: None,
+                message: "the cell ran out of its time".into(),
+            }
+            .to_line(),
             format!("status: stopped ({spent}); write a cell that does less, nothing was submitted"),
         ],
         CellStatus::Cancelled => vec![
-            FailureLine { code: Some("CANCELED".into()), place: None, message: "the goal was cancelled".into() }.to_line(),
+            FailureLine { code: Some("CANCELED".into()), place: None, message: "the goal was cancelled".into() }
+                .to_line(),
         ],
     }
 }
@@ -172,7 +182,12 @@ mod tests {
 
     #[test]
     fn failures_come_first_and_on_one_line() {
-        insta::assert_snapshot!(write(1, &report(CellStatus::Failed(error("no \"cup\" is visible\nsee: mug"))), &[], LEFT));
+        insta::assert_snapshot!(write(
+            1,
+            &report(CellStatus::Failed(error("no \"cup\" is visible\nsee: mug"))),
+            &[],
+            LEFT
+        ));
         let rejected = CellStatus::Rejected(vec![
             CellError { code: None, ..error("unknown function find_al; did you mean find_all") },
             CellError { code: None, line: None, column: None, message: "import is not allowed".into() },

@@ -69,7 +69,8 @@ fn kind_name(kind: AnswerKind) -> &'static str {
 fn image_list(snapshot: &Snapshot) -> String {
     let n_views = snapshot.views.len();
     let Some(newest) = snapshot.views.last() else { return "none\n".to_owned() };
-    let mut text = String::from("| InputImages | camera | size, px | s before the newest | lacks |\n|---|---|---|---|---|\n");
+    let mut text =
+        String::from("| InputImages | camera | size, px | s before the newest | lacks |\n|---|---|---|---|---|\n");
     let half = MAX_LISTED / 2;
     for (index, view) in snapshot.views.iter().enumerate() {
         if n_views > MAX_LISTED && index == half {
@@ -97,8 +98,10 @@ fn lacks(view: &View) -> String {
         ("labels", view.labels.as_ref().err()),
         ("place", view.posed.as_ref().err()),
     ];
-    let lacking: Vec<String> =
-        problems.iter().filter_map(|(what, problem)| problem.map(|problem| format!("{what} ({})", problem.code))).collect();
+    let lacking: Vec<String> = problems
+        .iter()
+        .filter_map(|(what, problem)| problem.map(|problem| format!("{what} ({})", problem.code)))
+        .collect();
     lacking.join(", ")
 }
 

@@ -33,7 +33,9 @@ pub enum UnreadableReply {
     #[error("the ```rhai block is empty")]
     EmptyCode,
     /// A block that never closes: the reply was cut off.
-    #[error("the code block does not close, so the reply was cut off after {n_lines} lines of code; nothing ran. Write a shorter cell")]
+    #[error(
+        "the code block does not close, so the reply was cut off after {n_lines} lines of code; nothing ran. Write a shorter cell"
+    )]
     CutOff {
         /// Lines of code that arrived.
         n_lines: usize,
@@ -65,7 +67,10 @@ pub fn parse(text: &str) -> Result<Reply, UnreadableReply> {
         return Err(UnreadableReply::EmptyCode);
     }
     if pieces.blocks.len() > 1 {
-        notices.push(format!("the reply had {} code blocks; only one was run. Send one cell per reply", pieces.blocks.len()));
+        notices.push(format!(
+            "the reply had {} code blocks; only one was run. Send one cell per reply",
+            pieces.blocks.len()
+        ));
     }
     if !["", "rhai", "rust"].contains(&block.language.as_str()) {
         notices.push(format!("the block was marked {:?}; cells are Rhai", block.language));

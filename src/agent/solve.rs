@@ -1,9 +1,6 @@
 //! The loop: ask the model, check and run its cell, tell it what came of it, until it submits or a limit is reached.
 
-use std::{
-    sync::Arc,
-    time::Instant,
-};
+use std::{sync::Arc, time::Instant};
 
 use tokio_util::sync::CancellationToken;
 
@@ -279,4 +276,3 @@ fn refusal(code: ErrorCode, message: String) -> Refusal {
 fn message(role: Role, text: String) -> Message {
     Message { role, text, pictures: Vec::new() }
 }
-

@@ -20,9 +20,8 @@ use crate::{
     llm::offline::OfflineBrain,
     perception::{Perception, label_image::LabelImageSegmenter},
     scene::{
-        InputProblem, LabelNames, SceneBuffer, Snapshot, Stamp, StampedTransform,
+        self, CameraConfig, InputProblem, LabelNames, SceneBuffer, Snapshot, SnapshotRequest, Stamp, StampedTransform,
         raw_message::{ImageMessage, MessageHeader, RawCameraInfo},
-        scene_buffer::{Moment, SnapshotRequest},
     },
 };
 
@@ -42,16 +41,16 @@ pub struct App {
 }
 
 impl App {
-    /// The service with the offline brain and label images.
-    pub fn new(config: Config, clock: RosClock) -> App {
+    /// The service with the offline brain and label images. `cameras` are those of `config`, with the names of the topics that
+    /// are really listened to.
+    pub fn new(config: Config, cameras: Vec<CameraConfig>, clock: RosClock) -> App {
         let perception = Perception { segmenter: Arc::new(LabelImageSegmenter) };
         let agent = Agent { limits: config.limits, ..Agent::new(Arc::new(OfflineBrain), perception) };
-        App::with_agent(config, agent, clock)
+        App::with_agent(config, cameras, agent, clock)
     }
 
     /// The service with an agent of your own.
-    pub fn with_agent(config: Config, agent: Agent, clock: RosClock) -> App {
-        let cameras = config.cameras.iter().map(|camera| camera.to_scene()).collect();
+    pub fn with_agent(config: Config, cameras: Vec<CameraConfig>, agent: Agent, clock: RosClock) -> App {
         let mut scene = SceneBuffer::new(config.to_scene(), cameras);
         for camera in &config.cameras {
             if let Some(names) = &camera.fixed_label_names
@@ -60,7 +59,8 @@ impl App {
                 tracing::error!(camera = camera.name, "fixed label names are not used: {problem}");
             }
         }
-        let models = std::iter::once(&agent.model).chain(&agent.fallback).map(|model| model.name().to_owned()).collect();
+        let models =
+            std::iter::once(&agent.model).chain(&agent.fallback).map(|model| model.name().to_owned()).collect();
         App { config: Arc::new(config), scene: Mutex::new(scene), agent, models, clock }
     }
 
@@ -161,6 +161,10 @@ pub fn refused(refusal: Refusal, elapsed: Duration) -> Outcome {
     }
 }
 
+fn refused_input(problem: InputProblem) -> Refusal {
+    Refusal { code: problem.code, message: problem.message }
+}
+
 fn refusal(code: ErrorCode, message: impl Into<String>) -> Refusal {
     Refusal { code, message: message.into() }
 }
@@ -172,7 +176,7 @@ impl App {
     /// What keeps it from being used.
     pub fn push_color(&self, camera: &str, header: MessageHeader, image: ImageMessage) -> Result<(), InputProblem> {
         let now = self.now();
-        self.scene().push_color(camera, header, image, now)
+        self.scene().push_color(camera, &header, image, now)
     }
 
     /// A depth image came in.
@@ -181,7 +185,7 @@ impl App {
     /// What keeps it from being used.
     pub fn push_depth(&self, camera: &str, header: MessageHeader, image: ImageMessage) -> Result<(), InputProblem> {
         let now = self.now();
-        self.scene().push_depth(camera, header, image, now)
+        self.scene().push_depth(camera, &header, image, now)
     }
 
     /// A label image came in.
@@ -190,7 +194,7 @@ impl App {
     /// What keeps it from being used.
     pub fn push_labels(&self, camera: &str, header: MessageHeader, image: ImageMessage) -> Result<(), InputProblem> {
         let now = self.now();
-        self.scene().push_labels(camera, header, image, now)
+        self.scene().push_labels(camera, &header, image, now)
     }
 
     /// A calibration came in.
@@ -203,8 +207,7 @@ impl App {
         header: MessageHeader,
         info: RawCameraInfo,
     ) -> Result<(), InputProblem> {
-        let now = self.now();
-        self.scene().push_camera_info(camera, header, info, now)
+        self.scene().push_camera_info(camera, &header, info)
     }
 
     /// Names of labels came in.
@@ -217,34 +220,27 @@ impl App {
 
     /// Transforms came in; what comes back is wrong with some of them.
     pub fn push_transforms(&self, transforms: &[StampedTransform], is_static: bool) -> Vec<InputProblem> {
-        let now = self.now();
-        self.scene().push_transforms(transforms, is_static, now)
+        self.scene().push_transforms(transforms, is_static)
     }
 
     async fn take_snapshot(self: &Arc<Self>, question: &Question) -> Result<Snapshot, Refusal> {
         let when = match question.when {
-            When::Now => Moment::Now,
-            When::At(stamp) => Moment::At(stamp),
-            When::Last(window) => Moment::Last(window.map_or(self.config.window_secs, |window| window.as_secs_f64())),
+            When::Now => scene::When::Now,
+            When::At(stamp) => scene::When::At(stamp),
+            When::Last(window) => {
+                scene::When::Last(window.map_or(self.config.window_secs, |window| window.as_secs_f64()))
+            }
         };
         let request = SnapshotRequest { when, cameras: question.cameras.clone() };
+        let asked_at = self.now();
         let give_up = Instant::now() + self.config.tf.wait;
-        loop {
-            let now = self.now();
-            if self.scene().missing_transforms(&request, now).is_none() || Instant::now() >= give_up {
-                break;
-            }
+        while self.scene().missing_transforms(&request, asked_at).is_some() && Instant::now() < give_up {
             tokio::time::sleep(TF_POLL).await;
         }
-        let app = self.clone();
-        // Images are decoded here: that takes milliseconds which the tasks that drain images do not have.
-        let taken = tokio::task::spawn_blocking(move || {
-            let now = app.now();
-            app.scene().snapshot(&request, now)
-        });
-        match taken.await {
-            Ok(Ok(snapshot)) => Ok(snapshot),
-            Ok(Err(problem)) => Err(refusal(problem.code, problem.message)),
+        let plan = self.scene().plan(&request, self.now()).map_err(refused_input)?;
+        // Decoding takes milliseconds which the tasks that drain images do not have.
+        match tokio::task::spawn_blocking(move || plan.decode()).await {
+            Ok(decoded) => decoded.map_err(refused_input),
             Err(error) => Err(refusal(ErrorCode::InternalError, format!("images could not be collected: {error}"))),
         }
     }

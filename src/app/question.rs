@@ -93,9 +93,7 @@ fn check_words(question: &Question) -> Result<(), Refusal> {
         }
     }
     match question.answer_kind {
-        AnswerKind::Choice if question.choices.is_empty() => {
-            invalid("answer_kind is CHOICE, but choices is empty")
-        }
+        AnswerKind::Choice if question.choices.is_empty() => invalid("answer_kind is CHOICE, but choices is empty"),
         AnswerKind::Any | AnswerKind::Choice => Ok(()),
         kind if !question.choices.is_empty() => {
             invalid(format!("choices are given, but answer_kind is {kind:?}, expected ANY or CHOICE"))
@@ -123,9 +121,7 @@ fn check_time(question: &Question, config: &Config) -> Result<(), Refusal> {
         return invalid(format!("deadline is {found:.3} s, at most {most:.3} s are allowed"));
     }
     match question.max_steps {
-        Some(steps) if steps > MAX_STEPS => {
-            invalid(format!("max_steps is {steps}, at most {MAX_STEPS} are allowed"))
-        }
+        Some(steps) if steps > MAX_STEPS => invalid(format!("max_steps is {steps}, at most {MAX_STEPS} are allowed")),
         _ => Ok(()),
     }
 }

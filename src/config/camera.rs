@@ -71,15 +71,17 @@ pub struct CameraParameters {
 }
 
 impl CameraParameters {
-    /// The camera as the scene buffer knows it.
-    pub fn to_scene(&self) -> CameraConfig {
+    /// The camera as the scene buffer knows it; `resolve` gives the full name of a topic.
+    pub fn to_scene(&self, resolve: impl Fn(&str) -> String) -> CameraConfig {
+        let full = |topic: &str| if topic.is_empty() { String::new() } else { resolve(topic) };
         CameraConfig {
             name: self.name.clone(),
-            image_topic: self.image_topic.clone(),
-            depth_topic: self.depth_topic.clone(),
-            labels_topic: self.labels_topic.clone(),
-            label_names_topic: self.label_names_topic.clone(),
-            camera_info_topic: self.camera_info_topic.clone(),
+            // Without the transport's suffix: whether images are rectified shows in the last part of the name.
+            image_topic: full(&self.image_topic),
+            depth_topic: full(&self.depth_topic),
+            labels_topic: full(&self.labels_topic),
+            label_names_topic: full(&self.label_names_topic),
+            camera_info_topic: full(&self.camera_info_topic),
             sync_slop_secs: self.sync_slop_secs,
             depth_range_m: self.depth_range_m,
             depth_noise: self.depth_noise,
@@ -178,8 +180,7 @@ fn camera(reader: &mut Reader, name: &str) -> CameraParameters {
         0.0..=1.0,
         "Largest difference in seconds between the stamps of a colour image and its depth or label image.",
     );
-    let depth_min_m =
-        reader.double(&key("depth_min_m"), 0.2, 0.0..=100.0, "Nearest depth in metres that is trusted.");
+    let depth_min_m = reader.double(&key("depth_min_m"), 0.2, 0.0..=100.0, "Nearest depth in metres that is trusted.");
     let depth_max_m =
         reader.double(&key("depth_max_m"), 8.0, 0.01..=1000.0, "Farthest depth in metres that is trusted.");
     if depth_min_m >= depth_max_m {
@@ -218,7 +219,11 @@ fn camera(reader: &mut Reader, name: &str) -> CameraParameters {
     };
     if depth_noise.constant_m == 0.0 && depth_noise.quadratic_per_m == 0.0 {
         let found = ParameterValue::Double(0.0);
-        reader.reject(&key("depth_noise.constant_m"), &found, "a sensor with noise: constant_m or quadratic_per_m above 0");
+        reader.reject(
+            &key("depth_noise.constant_m"),
+            &found,
+            "a sensor with noise: constant_m or quadratic_per_m above 0",
+        );
     }
     CameraParameters {
         name: name.to_owned(),

@@ -105,8 +105,7 @@ impl Config {
             "Age in seconds above which the newest depth image is refused as stale.",
         );
         let buffer_secs = r.double("buffer.seconds", 10.0, 0.1..=3600.0, "Seconds of images kept.");
-        let buffer_megabytes =
-            r.integer("buffer.megabytes", 256, 1..=65536, "Mebibytes of images kept, each camera.");
+        let buffer_megabytes = r.integer("buffer.megabytes", 256, 1..=65536, "Mebibytes of images kept, each camera.");
         let window_secs = r.double(
             "window_secs",
             5.0,
@@ -224,11 +223,7 @@ fn tf(reader: &mut Reader) -> TfParameters {
         0.0..=3.0,
         "One standard deviation in radians of a transform lookup, about each axis.",
     );
-    TfParameters {
-        cache_secs,
-        wait: Duration::from_secs_f64(wait_secs),
-        sigma: PoseSigma { position_m, rotation_rad },
-    }
+    TfParameters { cache_secs, wait: Duration::from_secs_f64(wait_secs), sigma: PoseSigma { position_m, rotation_rad } }
 }
 
 fn limits(reader: &mut Reader) -> Limits {
@@ -377,18 +372,17 @@ mod tests {
     #[test]
     fn unusable_values_are_refused_with_name_found_and_expected() {
         let check = |name: &str, value: ParameterValue, expected: &str| {
-            assert_eq!(refusal(&[(name, value.clone())]), format!("parameter \"{name}\" is {value}, expected {expected}"));
+            assert_eq!(
+                refusal(&[(name, value.clone())]),
+                format!("parameter \"{name}\" is {value}, expected {expected}")
+            );
         };
         check("cameras", texts(&[]), "at least one camera");
         check("cameras", texts(&["a", "a"]), "each name once, \"a\" stands there twice");
         check("cameras", texts(&["2a"]), "names of letters, digits and \"_\" that start with a letter");
         check("fixed_frame", text(""), "the name of a coordinate frame");
         check("window_secs", ParameterValue::Double(11.0), "at most buffer.seconds, which is 10.0");
-        check(
-            "camera.image_topic",
-            text("front image"),
-            "a ROS topic name such as \"/front/image\"",
-        );
+        check("camera.image_topic", text("front image"), "a ROS topic name such as \"/front/image\"");
         check("camera.depth_topic", text("/"), "a ROS topic name such as \"/front/depth\", or \"\" for none");
         check("camera.depth_max_m", ParameterValue::Double(0.1), "more than depth_min_m, which is 0.2");
         check("camera.qos", text("best"), "one of [\"sensor_data\", \"reliable\"]");

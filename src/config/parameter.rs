@@ -161,13 +161,7 @@ impl Reader {
     }
 
     /// A finite number within `range`.
-    pub fn double(
-        &mut self,
-        name: &str,
-        default: f64,
-        range: RangeInclusive<f64>,
-        description: &'static str,
-    ) -> f64 {
+    pub fn double(&mut self, name: &str, default: f64, range: RangeInclusive<f64>, description: &'static str) -> f64 {
         let mut value = match self.given.get(name) {
             None => default,
             Some(ParameterValue::Double(value)) => *value,
@@ -183,13 +177,7 @@ impl Reader {
     }
 
     /// A whole number within `range`.
-    pub fn integer(
-        &mut self,
-        name: &str,
-        default: i64,
-        range: RangeInclusive<i64>,
-        description: &'static str,
-    ) -> i64 {
+    pub fn integer(&mut self, name: &str, default: i64, range: RangeInclusive<i64>, description: &'static str) -> i64 {
         let mut value = match self.given.get(name) {
             None => default,
             Some(ParameterValue::Integer(value)) => *value,
@@ -247,11 +235,8 @@ impl Reader {
 
     /// Notes that the value in use for `name` cannot be used.
     pub fn reject(&mut self, name: &str, found: &ParameterValue, expected: impl Into<String>) {
-        let problem = ParameterProblem::BadValue {
-            name: name.to_owned(),
-            found: found.to_string(),
-            expected: expected.into(),
-        };
+        let problem =
+            ParameterProblem::BadValue { name: name.to_owned(), found: found.to_string(), expected: expected.into() };
         self.problems.push(problem);
     }
 
@@ -264,7 +249,8 @@ impl Reader {
             if self.declared.iter().any(|declared| declared.name == *name) {
                 continue;
             }
-            self.problems.push(ParameterProblem::Unknown { name: name.clone(), nearest: nearest(name, &self.declared) });
+            self.problems
+                .push(ParameterProblem::Unknown { name: name.clone(), nearest: nearest(name, &self.declared) });
         }
         if self.problems.is_empty() { Ok(self.declared) } else { Err(ConfigError(self.problems)) }
     }
@@ -345,7 +331,10 @@ mod tests {
             "parameter \"tf.cache_secs\" is 10 (integer), expected a double (write a decimal point)",
         );
         check(ParameterValue::Double(0.5), "parameter \"tf.cache_secs\" is 0.5, expected a number from 1.0 to 60.0");
-        check(ParameterValue::Double(f64::NAN), "parameter \"tf.cache_secs\" is NaN, expected a number from 1.0 to 60.0");
+        check(
+            ParameterValue::Double(f64::NAN),
+            "parameter \"tf.cache_secs\" is NaN, expected a number from 1.0 to 60.0",
+        );
     }
 
     #[test]

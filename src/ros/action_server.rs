@@ -62,6 +62,22 @@ struct Goals {
     table: Table,
     status: Publisher<GoalStatusArray>,
     accepting: bool,
+    counts: Counts,
+}
+
+/// Goals by how they fared.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Being answered: 0 or 1.
+    pub n_running: u64,
+    /// Waiting for their turn: 0 or 1.
+    pub n_waiting: u64,
+    /// Ended with an answer since the start.
+    pub n_answered: u64,
+    /// Ended without one since the start.
+    pub n_refused: u64,
+    /// Not accepted since the start.
+    pub n_rejected: u64,
 }
 
 /// Takes goals in, runs them one by one, and ends them.
@@ -91,9 +107,8 @@ impl ActionServer {
         let feedback = node.create_publisher(&name("feedback"), QosProfile::default())?;
         let status = QosProfile::default().keep_last(1).transient_local();
         let status = node.create_publisher(&name("status"), status)?;
-        let goals = Goals { table: Table::default(), status, accepting: true };
-        let server =
-            Arc::new(ActionServer { app, goals: Mutex::new(goals), feedback: Mutex::new(feedback), ended });
+        let goals = Goals { table: Table::default(), status, accepting: true, counts: Counts::default() };
+        let server = Arc::new(ActionServer { app, goals: Mutex::new(goals), feedback: Mutex::new(feedback), ended });
         server.goals().publish_status();
         let futures: Vec<BoxFuture<'static, ()>> = vec![
             Box::pin(server.clone().serve_send_goal(send_goal)),
@@ -119,6 +134,13 @@ impl ActionServer {
         }
     }
 
+    /// How goals fared so far.
+    pub fn counts(&self) -> Counts {
+        let goals = self.goals();
+        let n_live = goals.table.live().len() as u64;
+        Counts { n_running: n_live.min(1), n_waiting: n_live.saturating_sub(1), ..goals.counts }
+    }
+
     fn goals(&self) -> MutexGuard<'_, Goals> {
         // A goal's task that panicked holds no half-made table: every change below is one call.
         self.goals.lock().unwrap_or_else(PoisonError::into_inner)
@@ -133,8 +155,7 @@ impl ActionServer {
             let goal = request.message.goal.clone();
             let asked = goal.question.clone();
             let now = self.app.now();
-            let accepted =
-                question(&id, goal).and_then(|question| self.app.check(&question).map(|()| question));
+            let accepted = question(&id, goal).and_then(|question| self.app.check(&question).map(|()| question));
             let submitted = accepted.and_then(|question| self.submit(id, question));
             let response = SendGoal::Response { accepted: submitted.is_ok(), stamp: time_msg(now) };
             if let Err(error) = request.respond(response) {
@@ -148,11 +169,7 @@ impl ActionServer {
     }
 
     /// Takes a goal in; what comes back is its task.
-    fn submit(
-        self: &Arc<Self>,
-        id: GoalId,
-        question: Question,
-    ) -> Result<impl Future<Output = ()> + use<>, Refusal> {
+    fn submit(self: &Arc<Self>, id: GoalId, question: Question) -> Result<impl Future<Output = ()> + use<>, Refusal> {
         let accepted_at = Instant::now();
         let cancel = CancellationToken::new();
         let (turn, my_turn) = oneshot::channel();
@@ -181,6 +198,7 @@ impl ActionServer {
 
     fn tell_rejected(&self, id: GoalId, asked: String, refusal: Refusal) {
         tracing::warn!(goal = hex(&id), code = refusal.code.name(), "goal rejected: {}", refusal.message);
+        self.goals().counts.n_rejected += 1;
         let about = self.about(id, asked, hex(&id));
         let outcome = refused(refusal, Duration::ZERO);
         let result = result_msg(&about, &outcome);
@@ -262,6 +280,11 @@ impl ActionServer {
                 };
                 (state, result)
             });
+            match finished.as_ref().map(|finished| finished.state) {
+                Some(GoalState::Succeeded) => goals.counts.n_answered += 1,
+                Some(_) => goals.counts.n_refused += 1,
+                None => {}
+            }
             if let Some(next) = finished.as_ref().and_then(|finished| finished.next) {
                 goals.give_turn(&next);
             }
@@ -276,7 +299,13 @@ impl ActionServer {
         match &outcome.result {
             Ok(answer) => tracing::info!(goal = hex(&id), elapsed_millis, "answered: {}", answer.text),
             Err(refusal) => {
-                tracing::info!(goal = hex(&id), elapsed_millis, code = refusal.code.name(), "refused: {}", refusal.message);
+                tracing::info!(
+                    goal = hex(&id),
+                    elapsed_millis,
+                    code = refusal.code.name(),
+                    "refused: {}",
+                    refusal.message
+                );
             }
         }
         self.tell(Ended { about, outcome, result: finished.result, rejected: false });

@@ -287,10 +287,7 @@ mod tests {
         assert_eq!(submit(&mut table, 3), Submitted::Waits { preempted: Some(id(2)) });
         assert_eq!(finish(&mut table, 2, GoalState::Aborted).unwrap().next, None);
         assert_eq!(finish(&mut table, 1, GoalState::Succeeded).unwrap().next, Some(id(3)));
-        assert_eq!(
-            states(&table),
-            [(1, GoalState::Succeeded), (2, GoalState::Aborted), (3, GoalState::Executing)]
-        );
+        assert_eq!(states(&table), [(1, GoalState::Succeeded), (2, GoalState::Aborted), (3, GoalState::Executing)]);
         assert_eq!(finish(&mut table, 3, GoalState::Succeeded).unwrap().next, None);
         assert_eq!(submit(&mut table, 4), Submitted::Runs);
     }

@@ -55,7 +55,12 @@ fn namespace(id: &GoalId, kind: &str) -> String {
 }
 
 fn deletion(namespace: &str) -> Marker {
-    Marker { ns: namespace.to_owned(), action: Marker::DELETEALL as i32, pose: upright(Point::default()), ..Marker::default() }
+    Marker {
+        ns: namespace.to_owned(),
+        action: Marker::DELETEALL as i32,
+        pose: upright(Point::default()),
+        ..Marker::default()
+    }
 }
 
 /// A pose that turns nothing.

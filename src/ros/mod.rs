@@ -22,10 +22,13 @@ mod outputs;
 #[cfg(feature = "ros")]
 mod parameters;
 #[cfg(feature = "ros")]
+mod publishers;
+#[cfg(feature = "ros")]
 mod rosout;
 #[cfg(feature = "ros")]
 mod subscriptions;
 mod throttle;
+mod topic_names;
 
 #[cfg(feature = "ros")]
 pub use node::{NodeError, run};

@@ -8,7 +8,7 @@ use std::{
         atomic::{AtomicBool, Ordering},
     },
     thread,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use futures::future::BoxFuture;
@@ -22,11 +22,14 @@ use tokio::{
 
 use super::{
     action_server::ActionServer,
-    diagnostics, logging,
+    diagnostics::{self, Doctor},
+    logging,
     outputs::Outputs,
     parameters,
+    publishers::{PublisherBoard, WatchedTopic},
     rosout::{self, RosoutLines},
     subscriptions,
+    topic_names::TopicNames,
 };
 use crate::{
     app::{App, RosClock},
@@ -38,6 +41,8 @@ use crate::{
 const NODE_NAME: &str = "spatialclaw";
 /// How long the spinning thread waits for messages before it looks whether it is to end; messages wake it at once.
 const SPIN_TIMEOUT: Duration = Duration::from_millis(50);
+/// How often the graph is looked at.
+const LOOK_PERIOD: Duration = Duration::from_secs(2);
 /// How long goals may take to end when the node does.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(1);
 /// Time for the last results to leave before the node is gone.
@@ -82,30 +87,36 @@ pub fn run() -> Result<(), NodeError> {
     let lines = logging::start();
     let runtime = runtime()?;
     let _entered = runtime.enter();
-    let mut signals = Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? };
+    let mut signals =
+        Signals { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? };
     let mut node = creating("the node", Node::create(context()?, NODE_NAME, ""))?;
     let config = Config::from_parameters(parameters::given(&node))?;
     if config.use_sim_time {
         let time_source = node.get_time_source();
         creating("the subscription to /clock", time_source.enable_sim_time(&mut node))?;
     }
-    let app = Arc::new(App::new(config, ros_clock(&node)));
-    let parts = Parts::create(&mut node, &app, lines)?;
+    let names = topic_names(&node)?;
+    let cameras = config.cameras.iter().map(|camera| camera.to_scene(|topic| names.resolve(topic))).collect();
+    let app = Arc::new(App::new(config, cameras, ros_clock(&node)));
+    let parts = Parts::create(&mut node, &app, &names, lines)?;
     for task in parts.tasks {
         runtime.spawn(task);
     }
     let cameras: Vec<&str> = app.config().cameras.iter().map(|camera| camera.name.as_str()).collect();
     tracing::info!(version = env!("CARGO_PKG_VERSION"), ?cameras, fixed_frame = %app.config().fixed_frame, "ready");
-    runtime.block_on(spin(node, &mut signals, &parts.server))
+    let spinner = Spinner { node, watched: parts.watched, publishers: parts.publishers };
+    runtime.block_on(spin(spinner, &mut signals, &parts.server))
 }
 
 struct Parts {
     server: Arc<ActionServer>,
     tasks: Vec<BoxFuture<'static, ()>>,
+    watched: Vec<WatchedTopic>,
+    publishers: PublisherBoard,
 }
 
 impl Parts {
-    fn create(node: &mut Node, app: &Arc<App>, lines: RosoutLines) -> Result<Parts, NodeError> {
+    fn create(node: &mut Node, app: &Arc<App>, names: &TopicNames, lines: RosoutLines) -> Result<Parts, NodeError> {
         let name = creating("the node", node.fully_qualified_name())?;
         let log_publisher = creating("the publisher of /rosout", node.create_publisher("/rosout", rosout::qos()))?;
         let mut tasks: Vec<BoxFuture<'static, ()>> =
@@ -115,12 +126,19 @@ impl Parts {
         let outputs = creating("a publisher of answers", Outputs::create(node, app.config()))?;
         let (ended_sender, ended) = mpsc::channel(ENDED_QUEUE);
         tasks.push(Box::pin(outputs.run(ended)));
-        let (server, serving) =
-            creating("the action server", ActionServer::create(node, app.clone(), ended_sender))?;
+        let (server, serving) = creating("the action server", ActionServer::create(node, app.clone(), ended_sender))?;
         tasks.extend(serving);
-        tasks.extend(creating("diagnostics", diagnostics::create(node, app, &name))?);
-        tasks.extend(creating("a subscription", subscriptions::subscribe(node, app))?);
-        Ok(Parts { server, tasks })
+        let publishers = PublisherBoard::default();
+        let doctor = Doctor {
+            node_name: name.trim_start_matches('/').to_owned(),
+            app: app.clone(),
+            publishers: publishers.clone(),
+            server: server.clone(),
+        };
+        tasks.extend(creating("diagnostics", diagnostics::create(node, doctor))?);
+        let subscribed = creating("a subscription", subscriptions::subscribe(node, app, names))?;
+        tasks.extend(subscribed.tasks);
+        Ok(Parts { server, tasks, watched: subscribed.watched, publishers })
     }
 }
 
@@ -129,7 +147,27 @@ struct Signals {
     terminate: Signal,
 }
 
-async fn spin(mut node: Node, signals: &mut Signals, server: &ActionServer) -> Result<(), NodeError> {
+/// What the thread that talks to ROS works on.
+struct Spinner {
+    node: Node,
+    watched: Vec<WatchedTopic>,
+    publishers: PublisherBoard,
+}
+
+impl Spinner {
+    fn run(mut self, stop: &AtomicBool) {
+        let mut looked_at: Option<Instant> = None;
+        while !stop.load(Ordering::Relaxed) {
+            self.node.spin_once(SPIN_TIMEOUT);
+            if looked_at.is_none_or(|at| at.elapsed() >= LOOK_PERIOD) {
+                self.publishers.look(&self.node, &self.watched);
+                looked_at = Some(Instant::now());
+            }
+        }
+    }
+}
+
+async fn spin(spinner: Spinner, signals: &mut Signals, server: &ActionServer) -> Result<(), NodeError> {
     let stop = Arc::new(AtomicBool::new(false));
     let (alive, ended) = oneshot::channel::<()>();
     let spinning = {
@@ -137,9 +175,7 @@ async fn spin(mut node: Node, signals: &mut Signals, server: &ActionServer) -> R
         thread::Builder::new().name("ros-spin".to_owned()).spawn(move || {
             // Dropped when this thread ends, in whatever way.
             let _alive = alive;
-            while !stop.load(Ordering::Relaxed) {
-                node.spin_once(SPIN_TIMEOUT);
-            }
+            spinner.run(&stop);
         })?
     };
     tokio::select! {
@@ -175,12 +211,21 @@ fn context() -> Result<Context, NodeError> {
     }
 }
 
+fn topic_names(node: &Node) -> Result<TopicNames, NodeError> {
+    let namespace = creating("the node", node.namespace())?;
+    let name = creating("the node", node.name())?;
+    Ok(TopicNames::new(&namespace, &name, std::env::args()))
+}
+
 /// ROS time: the system's, or that of /clock.
 fn ros_clock(node: &Node) -> RosClock {
     let clock: Arc<Mutex<Clock>> = node.get_ros_clock();
     Arc::new(move || {
         let now = clock.lock().unwrap_or_else(PoisonError::into_inner).get_now();
         // A clock that cannot be read counts as not started, like /clock before its first message.
-        now.map_or_else(|_| Stamp::default(), |since| Stamp { nanos: i64::try_from(since.as_nanos()).unwrap_or(i64::MAX) })
+        now.map_or_else(
+            |_| Stamp::default(),
+            |since| Stamp { nanos: i64::try_from(since.as_nanos()).unwrap_or(i64::MAX) },
+        )
     })
 }

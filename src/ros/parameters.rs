@@ -14,7 +14,8 @@ use r2r::{
             SetParametersResult,
         },
         srv::{
-            DescribeParameters, GetParameterTypes, GetParameters, ListParameters, SetParameters, SetParametersAtomically,
+            DescribeParameters, GetParameterTypes, GetParameters, ListParameters, SetParameters,
+            SetParametersAtomically,
         },
     },
 };
@@ -71,9 +72,12 @@ pub fn services(node: &mut Node, declared: Vec<Declared>) -> r2r::Result<Vec<Box
             service::<ListParameters::Service>(node, "list_parameters")?,
             move |r: &ListParameters::Request| ListParameters::Response { result: list.list(&r.prefixes, r.depth) },
         )),
-        Box::pin(serve(service::<SetParameters::Service>(node, "set_parameters")?, move |r: &SetParameters::Request| {
-            SetParameters::Response { results: r.parameters.iter().map(|p| set.set(&p.name, &p.value)).collect() }
-        })),
+        Box::pin(serve(
+            service::<SetParameters::Service>(node, "set_parameters")?,
+            move |r: &SetParameters::Request| SetParameters::Response {
+                results: r.parameters.iter().map(|p| set.set(&p.name, &p.value)).collect(),
+            },
+        )),
         Box::pin(serve(
             service::<SetParametersAtomically::Service>(node, "set_parameters_atomically")?,
             move |r: &SetParametersAtomically::Request| {
@@ -179,9 +183,11 @@ fn descriptor(declared: &Declared) -> ParameterDescriptor {
     };
     match &declared.allowed {
         Allowed::Any => {}
-        Allowed::Doubles(range) => descriptor
-            .floating_point_range
-            .push(FloatingPointRange { from_value: *range.start(), to_value: *range.end(), step: 0.0 }),
+        Allowed::Doubles(range) => descriptor.floating_point_range.push(FloatingPointRange {
+            from_value: *range.start(),
+            to_value: *range.end(),
+            step: 0.0,
+        }),
         Allowed::Integers(range) => {
             descriptor.integer_range.push(IntegerRange { from_value: *range.start(), to_value: *range.end(), step: 0 });
         }
@@ -220,7 +226,8 @@ mod tests {
 
     #[test]
     fn values_of_every_type_are_read() {
-        let values = table().values(&names(&["cameras", "tf.cache_secs", "max_steps", "use_sim_time", "fixed_frame", "x"]));
+        let values =
+            table().values(&names(&["cameras", "tf.cache_secs", "max_steps", "use_sim_time", "fixed_frame", "x"]));
         let types: Vec<u8> = values.iter().map(|value| value.type_).collect();
         assert_eq!(types, [9, 3, 2, 1, 4, 0]);
         assert_eq!(values[0].string_array_value, ["camera"]);

@@ -45,10 +45,7 @@ pub struct RosoutLines {
 pub fn rosout() -> (RosoutLayer, RosoutLines) {
     let (sender, receiver) = mpsc::channel(QUEUE);
     let n_dropped = Arc::new(AtomicU64::new(0));
-    (
-        RosoutLayer { lines: sender, n_dropped: n_dropped.clone() },
-        RosoutLines { lines: receiver, n_dropped },
-    )
+    (RosoutLayer { lines: sender, n_dropped: n_dropped.clone() }, RosoutLines { lines: receiver, n_dropped })
 }
 
 impl RosoutLines {

@@ -11,6 +11,7 @@ use std::{
 use futures::{Stream, StreamExt, future::BoxFuture};
 use r2r::{
     Node, QosProfile,
+    qos::{DurabilityPolicy, ReliabilityPolicy},
     sensor_msgs::msg::{CameraInfo, CompressedImage, Image},
     spatialclaw::msg::LabelNames as LabelNamesMsg,
     tf2_msgs::msg::TFMessage,
@@ -23,7 +24,9 @@ use super::{
         label_names::label_names,
         transforms::transforms,
     },
+    publishers::WatchedTopic,
     throttle::Throttle,
+    topic_names::TopicNames,
 };
 use crate::{
     app::App,
@@ -41,38 +44,46 @@ const LOG_PERIOD: Duration = Duration::from_secs(5);
 type Task = BoxFuture<'static, ()>;
 type Push = fn(&App, &str, MessageHeader, ImageMessage) -> Result<(), InputProblem>;
 
-/// Subscribes to every camera and to the transforms; the futures move messages on and never end by themselves.
+/// Subscribes to every camera and to the transforms.
 ///
 /// # Errors
 /// When a subscription cannot be created.
-pub fn subscribe(node: &mut Node, app: &Arc<App>) -> r2r::Result<Vec<Task>> {
+pub fn subscribe(node: &mut Node, app: &Arc<App>, names: &TopicNames) -> r2r::Result<Subscribed> {
     let problems = Arc::new(Problems::default());
-    let mut inputs = Inputs { node, app: app.clone(), problems, tasks: Vec::new() };
+    let mut inputs = Inputs { node, names, app: app.clone(), problems, subscribed: Subscribed::default() };
     for camera in &app.config().cameras {
         inputs.camera(camera)?;
     }
     inputs.transforms("/tf", QosProfile::default().keep_last(100).reliable().volatile(), false)?;
     inputs.transforms("/tf_static", QosProfile::default().keep_last(100).reliable().transient_local(), true)?;
-    Ok(inputs.tasks)
+    Ok(inputs.subscribed)
+}
+
+/// What listens, and to what.
+#[derive(Default)]
+pub struct Subscribed {
+    /// Move messages on; never end by themselves.
+    pub tasks: Vec<Task>,
+    /// Topics listened to.
+    pub watched: Vec<WatchedTopic>,
 }
 
 struct Inputs<'a> {
     node: &'a mut Node,
+    names: &'a TopicNames,
     app: Arc<App>,
     problems: Arc<Problems>,
-    tasks: Vec<Task>,
+    subscribed: Subscribed,
 }
 
 impl Inputs<'_> {
     fn camera(&mut self, camera: &CameraParameters) -> r2r::Result<()> {
-        let topic = camera.image_transport.topic(&camera.image_topic);
-        self.images(camera, camera.image_transport, topic, App::push_color)?;
+        self.images(camera, camera.image_transport, &camera.image_topic, App::push_color)?;
         if !camera.depth_topic.is_empty() {
-            let topic = camera.depth_transport.topic(&camera.depth_topic);
-            self.images(camera, camera.depth_transport, topic, App::push_depth)?;
+            self.images(camera, camera.depth_transport, &camera.depth_topic, App::push_depth)?;
         }
         if !camera.labels_topic.is_empty() {
-            self.images(camera, Transport::Raw, camera.labels_topic.clone(), App::push_labels)?;
+            self.images(camera, Transport::Raw, &camera.labels_topic, App::push_labels)?;
         }
         let (app, name) = (self.app.clone(), camera.name.clone());
         self.each::<CameraInfo>(camera.camera_info_topic.clone(), image_qos(camera), move |message| {
@@ -88,14 +99,13 @@ impl Inputs<'_> {
         Ok(())
     }
 
-    fn images(
-        &mut self,
-        camera: &CameraParameters,
-        transport: Transport,
-        topic: String,
-        push: Push,
-    ) -> r2r::Result<()> {
+    fn images(&mut self, camera: &CameraParameters, transport: Transport, base: &str, push: Push) -> r2r::Result<()> {
         let (app, name, qos) = (self.app.clone(), camera.name.clone(), image_qos(camera));
+        let topic = match transport {
+            Transport::Raw => base.to_owned(),
+            // Remapping is meant for the base topic, as with image_transport; rcl would look for the whole name.
+            Transport::Compressed | Transport::CompressedDepth => transport.topic(&self.names.resolve(base)),
+        };
         match transport {
             Transport::Raw => self.each::<Image>(topic, qos, move |message| {
                 let (header, image) = raw_image(message);
@@ -111,14 +121,24 @@ impl Inputs<'_> {
     }
 
     fn transforms(&mut self, topic: &'static str, qos: QosProfile, is_static: bool) -> r2r::Result<()> {
+        self.watch::<TFMessage>(topic, &qos);
         let stream = self.node.subscribe::<TFMessage>(topic, qos)?;
         let (app, problems) = (self.app.clone(), self.problems.clone());
-        self.tasks.push(Box::pin(drain(stream, move |message| {
+        self.subscribed.tasks.push(Box::pin(drain(stream, move |message| {
             for problem in app.push_transforms(&transforms(message), is_static) {
                 problems.report(topic, &problem);
             }
         })));
         Ok(())
+    }
+
+    fn watch<T: TypeName>(&mut self, topic: &str, qos: &QosProfile) {
+        self.subscribed.watched.push(WatchedTopic {
+            name: self.names.resolve(topic),
+            type_name: T::NAME,
+            needs_reliable: qos.reliability == ReliabilityPolicy::Reliable,
+            needs_latched: qos.durability == DurabilityPolicy::TransientLocal,
+        });
     }
 
     /// Hands every message of a topic to `take`.
@@ -129,17 +149,44 @@ impl Inputs<'_> {
         take: impl Fn(T) -> Result<(), InputProblem> + Send + 'static,
     ) -> r2r::Result<()>
     where
-        T: r2r::WrappedTypesupport + Send + 'static,
+        T: TypeName + r2r::WrappedTypesupport + Send + 'static,
     {
+        self.watch::<T>(&topic, &qos);
         let stream = self.node.subscribe::<T>(&topic, qos)?;
         let problems = self.problems.clone();
-        self.tasks.push(Box::pin(drain(stream, move |message| {
+        let topic = self.names.resolve(&topic);
+        self.subscribed.tasks.push(Box::pin(drain(stream, move |message| {
             if let Err(problem) = take(message) {
                 problems.report(&topic, &problem);
             }
         })));
         Ok(())
     }
+}
+
+/// A message type's name in the ROS graph.
+trait TypeName {
+    const NAME: &'static str;
+}
+
+impl TypeName for Image {
+    const NAME: &'static str = "sensor_msgs/msg/Image";
+}
+
+impl TypeName for CompressedImage {
+    const NAME: &'static str = "sensor_msgs/msg/CompressedImage";
+}
+
+impl TypeName for CameraInfo {
+    const NAME: &'static str = "sensor_msgs/msg/CameraInfo";
+}
+
+impl TypeName for LabelNamesMsg {
+    const NAME: &'static str = "spatialclaw/msg/LabelNames";
+}
+
+impl TypeName for TFMessage {
+    const NAME: &'static str = "tf2_msgs/msg/TFMessage";
 }
 
 fn image_qos(camera: &CameraParameters) -> QosProfile {

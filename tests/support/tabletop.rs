@@ -51,7 +51,8 @@ pub fn id_of(name: &str) -> u32 {
 /// Everything in the robot's frame: x forward, y left, z up, floor at 0.
 pub fn bodies(mug_shift_m: f64) -> AnalyticScene {
     let block = |x, y, z, size: [f64; 3]| Shape::standing_block(Point3::new(x, y, z), Vector3::from(size), 0.0);
-    let cylinder = |x, y, z, radius_m, height_m| Shape::Cylinder { base_center_m: Point3::new(x, y, z), radius_m, height_m };
+    let cylinder =
+        |x, y, z, radius_m, height_m| Shape::Cylinder { base_center_m: Point3::new(x, y, z), radius_m, height_m };
     let top = TABLE_TOP_M;
     AnalyticScene::new()
         .with(1, Shape::floor(0.0))
@@ -225,7 +226,10 @@ pub fn solve(agent: &Agent, goal: &Goal, snapshot: &Arc<Snapshot>) -> (Outcome, 
 
 /// What ran, for the message of a failing test.
 pub fn story(events: &[Event]) -> String {
-    events.iter().map(|event| format!("[{:?} {}]\n{}\n{}\n", event.stage, event.step, event.code, event.output)).collect()
+    events
+        .iter()
+        .map(|event| format!("[{:?} {}]\n{}\n{}\n", event.stage, event.step, event.code, event.output))
+        .collect()
 }
 
 pub fn problem(code: spatialclaw::error_code::ErrorCode, message: &str) -> InputProblem {

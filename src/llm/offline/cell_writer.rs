@@ -12,7 +12,9 @@ pub fn literal(text: &str) -> String {
             '\\' => quoted.push_str("\\\\"),
             '`' | '$' => quoted.push_str(&format!("\\x{:02x}", u32::from(c))),
             // Separators and direction marks are written out as well: a reader of the cell must see what it says.
-            c if c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{2060}'..='\u{206f}' | '\u{feff}') => {
+            c if c.is_control()
+                || matches!(c, '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202f}' | '\u{2060}'..='\u{206f}' | '\u{feff}') =>
+            {
                 quoted.push_str(&format!("\\u{:04x}", u32::from(c)));
             }
             c => quoted.push(c),
@@ -97,9 +99,8 @@ impl CellWriter<'_> {
     /// Finds two objects, in one image where possible, as `a` and `b`.
     pub fn find_two(&self) -> String {
         let (a, b) = (self.name("a"), self.name("b"));
-        let same = literal(&format!(
-            "\"{a}\" and \"{b}\" are one and the same object here; name two different objects"
-        ));
+        let same =
+            literal(&format!("\"{a}\" and \"{b}\" are one and the same object here; name two different objects"));
         format!(
             "let found = tools.Scene.find_together([{}, {}]);\nlet a = found[0];\nlet b = found[1];\n\
              if a.id == b.id {{ Refuse(\"AMBIGUOUS_REFERENT\", {same}); }}\n",
@@ -155,7 +156,9 @@ impl CellWriter<'_> {
                 Value::Bool(condition) => self.yes_or_no(condition),
                 Value::Moved(displacement) => self.yes_or_no(&format!("{displacement}.moved")),
                 Value::Name(label) => Some(self.choice_of(&format!("{label}.to_lower()"), label, &normal_name)),
-                Value::Count(count) => Some(self.choice_of(&format!("`${{{count}}}`"), &format!("`${{{count}}}`"), &normal_name)),
+                Value::Count(count) => {
+                    Some(self.choice_of(&format!("`${{{count}}}`"), &format!("`${{{count}}}`"), &normal_name))
+                }
                 Value::Side(side) => Some(self.choice_of(side, side, &normal_side)),
                 Value::Number(_) | Value::Point(_) | Value::List(_) => None,
             };
@@ -175,7 +178,8 @@ impl CellWriter<'_> {
     }
 
     fn yes_or_no(&self, condition: &str) -> Option<String> {
-        let find = |words: &[&str]| self.brief.choices.iter().find(|choice| words.contains(&normal_name(choice).as_str()));
+        let find =
+            |words: &[&str]| self.brief.choices.iter().find(|choice| words.contains(&normal_name(choice).as_str()));
         if self.brief.choices.is_empty() {
             return Some(format!("if {condition} {{ \"yes\" }} else {{ \"no\" }}"));
         }
@@ -238,7 +242,8 @@ fn normal_name(name: &str) -> String {
 
 fn normal_side(choice: &str) -> String {
     let lower = choice.to_lowercase();
-    let hits: Vec<&str> = ["left", "right", "front", "behind", "back"].into_iter().filter(|side| lower.contains(side)).collect();
+    let hits: Vec<&str> =
+        ["left", "right", "front", "behind", "back"].into_iter().filter(|side| lower.contains(side)).collect();
     match hits.as_slice() {
         ["back"] => "behind".to_owned(),
         [side] => (*side).to_owned(),

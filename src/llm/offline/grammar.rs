@@ -41,7 +41,10 @@ const SHORTHANDS: &[(&str, &str)] = &[
          |from {place} ['s] [point of view|perspective|viewpoint|view|position|side]|for {place}]",
     ),
     ("$seen", "[as] [seen|viewed|looking] from {place} ['s] [point of view|perspective|viewpoint|view|position]"),
-    ("$part", "[{part:(top|upper edge|highest point) of=top|(bottom|base|underside|lower edge|lowest point) of=bottom}]"),
+    (
+        "$part",
+        "[{part:(top|upper edge|highest point) of=top|(bottom|base|underside|lower edge|lowest point) of=bottom}]",
+    ),
     ("$lately", "[(in|during|over) [last|past] {secs}|lately|recently|since then|just now]"),
     ("$scene", "(scene|image|picture|view|photo|camera image|room|front of you)"),
     (
@@ -172,7 +175,9 @@ fn strip<'a>(tokens: &'a [Token], words: &str, at_start: bool) -> &'a [Token] {
     } else {
         tokens.iter().rev().take_while(|token| is_comma(token)).count()
     };
-    let Some(n_left) = tokens.len().checked_sub(words.len() + n_commas).filter(|n_left| *n_left > 0) else { return tokens };
+    let Some(n_left) = tokens.len().checked_sub(words.len() + n_commas).filter(|n_left| *n_left > 0) else {
+        return tokens;
+    };
     let (candidate, rest) = if at_start {
         let (head, rest) = tokens.split_at(words.len() + n_commas);
         (head.get(n_commas..), rest)
@@ -284,7 +289,8 @@ mod tests {
 
     #[test]
     fn any_text_is_read_in_time() {
-        for text in ["", "?", &"a and ".repeat(30), &"is the of ".repeat(25), &"how far is ".repeat(200), "\0\u{202e}"] {
+        for text in ["", "?", &"a and ".repeat(30), &"is the of ".repeat(25), &"how far is ".repeat(200), "\0\u{202e}"]
+        {
             let _ = reading(text);
         }
         assert!(reading(&"cup, ".repeat(30)).starts_with('?'));

@@ -42,7 +42,8 @@ fn next_turn(request: &ChatRequest) -> Result<String, ModelError> {
     let brief = said(Role::User).find_map(|message| QuestionBrief::find_in(&message.text)).ok_or_else(|| {
         ModelError::UnsupportedQuestion("the conversation holds no question section to read".to_owned())
     })?;
-    let reading = read(&brief.question).map_err(|nearest| ModelError::UnsupportedQuestion(unsupported(&brief, nearest.example)))?;
+    let reading = read(&brief.question)
+        .map_err(|nearest| ModelError::UnsupportedQuestion(unsupported(&brief, nearest.example)))?;
     let cells: Vec<String> = viewers(&reading).iter().map(|viewer| write_cell(&reading, &brief, viewer)).collect();
     let was_tried = |cell: &String| said(Role::Assistant).any(|message| message.text.contains(cell.as_str()));
     let failure = said(Role::User).last().and_then(|message| FailureLine::find_in(&message.text));
@@ -51,7 +52,9 @@ fn next_turn(request: &ChatRequest) -> Result<String, ModelError> {
     let cell = match (failure, untried) {
         // The first cell, also when another model left the conversation to this one.
         (_, Some(cell)) if !cells.iter().any(was_tried) => cell.clone(),
-        (Some(failure), Some(cell)) if failure.code.as_deref().is_some_and(|code| code.starts_with("TF_")) => cell.clone(),
+        (Some(failure), Some(cell)) if failure.code.as_deref().is_some_and(|code| code.starts_with("TF_")) => {
+            cell.clone()
+        }
         (Some(failure), _) => {
             let code = failure.code.as_deref().unwrap_or("INTERNAL_ERROR");
             format!("Refuse({}, {});\n", literal(code), literal(&failure.message))

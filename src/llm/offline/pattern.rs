@@ -171,7 +171,8 @@ impl Search<'_> {
                         self.walk(rest, here + 1, Match { n_literals: so_far.n_literals + 1, ..so_far.clone() });
                     }
                     // "a" before a word of the pattern is the end of a name such as "box a".
-                    let is_passed_over = token.kind == TokenKind::Comma || (token.kind == TokenKind::Article && token.word != "a");
+                    let is_passed_over =
+                        token.kind == TokenKind::Comma || (token.kind == TokenKind::Article && token.word != "a");
                     if !is_passed_over {
                         break;
                     }
@@ -209,7 +210,8 @@ impl Search<'_> {
                     "body" => matches!(place, Place::Robot | Place::Frame(_)),
                     _ => true,
                 };
-                for (n_tokens, place) in slots::places(self.question, tail).into_iter().filter(|(_, place)| fits(place)) {
+                for (n_tokens, place) in slots::places(self.question, tail).into_iter().filter(|(_, place)| fits(place))
+                {
                     let mut branch = so_far.clone();
                     // Naming the robot or the camera is as specific as a literal word.
                     branch.n_literals += usize::from(!matches!(place, Place::Object(_)));

@@ -68,7 +68,10 @@ fn quoted_span(question: &str, start: usize, open: char) -> Option<std::ops::Ran
 }
 
 fn chunk_end(question: &str, start: usize) -> usize {
-    question.get(start..).and_then(|text| text.find(char::is_whitespace)).map_or(question.len(), |length| start + length)
+    question
+        .get(start..)
+        .and_then(|text| text.find(char::is_whitespace))
+        .map_or(question.len(), |length| start + length)
 }
 
 fn push_chunk(question: &str, span: std::ops::Range<usize>, tokens: &mut Vec<Token>) {
@@ -89,7 +92,9 @@ fn push_word(core: &str, start: usize, tokens: &mut Vec<Token>) {
     let lower = core.to_lowercase().replace('’', "'");
     let end = start + core.len();
     // Lower case can change a word's length outside ASCII; the possessive is then left where it is.
-    if let Some(stem) = lower.strip_suffix("'s").filter(|stem| !stem.is_empty() && lower.len() == core.replace('’', "'").len()) {
+    if let Some(stem) =
+        lower.strip_suffix("'s").filter(|stem| !stem.is_empty() && lower.len() == core.replace('’', "'").len())
+    {
         let suffix_len = if core.ends_with("’s") || core.ends_with("’S") { '’'.len_utf8() + 1 } else { 2 };
         let cut = end - suffix_len;
         push_plain(stem, start..cut, tokens);

@@ -10,6 +10,7 @@ pub mod feedback;
 pub mod geometry;
 pub mod goal;
 
+pub mod health;
 pub mod image;
 pub mod label_names;
 pub mod text;

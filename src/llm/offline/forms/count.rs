@@ -41,10 +41,7 @@ pub const FORMS: &[QuestionForm] = &[
         answers: "Number, 1",
         doc: "visible objects with one name",
         write_cell: |w| {
-            let text = sentence(&[
-                Eval("`${m}`"),
-                Say(&format!(" visible that fit \"{}\".", w.name("a"))),
-            ]);
+            let text = sentence(&[Eval("`${m}`"), Say(&format!(" visible that fit \"{}\".", w.name("a")))]);
             let submit = if w.brief.choices.is_empty() {
                 w.submit(Value::Number("m"), &text, "[m]")
             } else {

@@ -65,10 +65,7 @@ pub const FORMS: &[QuestionForm] = &[
     },
     QuestionForm {
         id: "side_of",
-        patterns: &[
-            "$is {a} $side {b} $view",
-            "$seen $is {a} $side {b}",
-        ],
+        patterns: &["$is {a} $side {b} $view", "$seen $is {a} $side {b}"],
         example: "Is the mug to the left of the box, seen from the robot?",
         answers: "Bool",
         doc: "left, right, in front or behind for a viewer (the robot when none is named) who looks at the second object",

@@ -89,11 +89,7 @@ pub const FORMS: &[QuestionForm] = &[
                 Say("."),
             ]);
             let submit = w.submit(Value::Number("d"), &text, "[d]");
-            format!(
-                "{}{}let d = tools.Geometry.distance_from(viewer, a);\n{submit}",
-                w.find("a", "a"),
-                w.bind_viewer()
-            )
+            format!("{}{}let d = tools.Geometry.distance_from(viewer, a);\n{submit}", w.find("a", "a"), w.bind_viewer())
         },
     },
     QuestionForm {
@@ -125,11 +121,8 @@ fn write_within(w: &CellWriter<'_>, from_origin: bool) -> String {
     let length_m = w.slots.length_m.unwrap_or(0.0);
     let is_less = w.name("than") == "less";
     let (measure, other) = if from_origin || w.name("b").is_empty() {
-        let measure = format!(
-            "{}{}let d = tools.Geometry.distance_from(viewer, a);\n",
-            w.find("a", "a"),
-            w.bind_viewer()
-        );
+        let measure =
+            format!("{}{}let d = tools.Geometry.distance_from(viewer, a);\n", w.find("a", "a"), w.bind_viewer());
         (measure, w.place_words())
     } else {
         (format!("{}let d = tools.Geometry.surface_distance(a, b);\n", w.find_two()), the(w.name("b")))

@@ -54,9 +54,7 @@ pub const FORMS: &[QuestionForm] = &[
     },
     QuestionForm {
         id: "fits_between",
-        patterns: &[
-            "(does|do|will|would|could|can) {a} (fit|fits) [in] [gap|space] between {b} and {c}",
-        ],
+        patterns: &["(does|do|will|would|could|can) {a} (fit|fits) [in] [gap|space] between {b} and {c}"],
         example: "Does the box fit between the mug and the bowl?",
         answers: "Bool",
         doc: "compares the shorter horizontal side with the gap between two surfaces",

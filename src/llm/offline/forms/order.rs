@@ -48,7 +48,12 @@ pub const FORMS: &[QuestionForm] = &[
                 Eval("`${db}`"),
                 Say(&format!(" to {}.", the(w.name("b")))),
             ]);
-            write_comparison(w, &format!("{}let da = {};\nlet db = {};\n", w.bind_viewer(), measure("a"), measure("b")), compare, &text)
+            write_comparison(
+                w,
+                &format!("{}let da = {};\nlet db = {};\n", w.bind_viewer(), measure("a"), measure("b")),
+                compare,
+                &text,
+            )
         },
     },
     QuestionForm {
@@ -254,7 +259,9 @@ fn write_extreme(w: &CellWriter<'_>, find: &str, measure: &str, largest_first: b
 fn write_order(w: &CellWriter<'_>, find: &str) -> String {
     let direction = w.name("direction");
     let sort = match direction {
-        "right_to_left" => "let ordered = tools.Geometry.order_left_to_right(found, viewer);\nordered.reverse();\n".to_owned(),
+        "right_to_left" => {
+            "let ordered = tools.Geometry.order_left_to_right(found, viewer);\nordered.reverse();\n".to_owned()
+        }
         "near_to_far" | "far_to_near" => {
             let before = if direction == "near_to_far" { "<" } else { ">" };
             format!(
@@ -267,11 +274,7 @@ fn write_order(w: &CellWriter<'_>, find: &str) -> String {
         _ => "let ordered = tools.Geometry.order_left_to_right(found, viewer);\n".to_owned(),
     };
     let words = direction.replace('_', " ");
-    let text = sentence(&[
-        Say(&format!("Seen from {}, {words}: ", w.place_words())),
-        Eval("names(ordered)"),
-        Say("."),
-    ]);
+    let text = sentence(&[Say(&format!("Seen from {}, {words}: ", w.place_words())), Eval("names(ordered)"), Say(".")]);
     let submit = w.submit(Value::List("ordered"), &text, "ordered");
     format!("{}{find}{sort}{submit}", w.bind_viewer())
 }

@@ -13,12 +13,7 @@ use crate::llm::offline::{
 pub const FORMS: &[QuestionForm] = &[
     QuestionForm {
         id: "height",
-        patterns: &[
-            "how (tall|high) $is {a}",
-            "how (tall|high) {a} $is",
-            "$what height of {a}",
-            "$what {a} 's height",
-        ],
+        patterns: &["how (tall|high) $is {a}", "how (tall|high) {a} $is", "$what height of {a}", "$what {a} 's height"],
         example: "How tall is the mug?",
         answers: "Number, m",
         doc: "vertical extent of the visible points",

@@ -22,7 +22,9 @@ pub const FORMS: &[QuestionForm] = &[
         doc: "whether it rests on the other, directly or on something that does",
         write_cell: |w| {
             let because = sentence(&[
-                Eval("if r.holds { \"Yes: \" } else if stacked { \"Yes, not directly but stacked: \" } else { \"No: \" }"),
+                Eval(
+                    "if r.holds { \"Yes: \" } else if stacked { \"Yes, not directly but stacked: \" } else { \"No: \" }",
+                ),
                 Say(&format!("{} ", the(w.name("a")))),
                 Eval("if r.holds || stacked { \"rests on \" } else { \"does not rest on \" }"),
                 Say(&format!("{} (", the(w.name("b")))),
@@ -105,10 +107,7 @@ pub const FORMS: &[QuestionForm] = &[
                 Say("."),
             ]);
             let submit = w.submit(Value::List("carried"), &text, "carried + [b]");
-            format!(
-                "{}let carried = tools.Geometry.stacked_on(b, tools.Scene.objects());\n{submit}",
-                w.find("b", "b")
-            )
+            format!("{}let carried = tools.Geometry.stacked_on(b, tools.Scene.objects());\n{submit}", w.find("b", "b"))
         },
     },
     QuestionForm {
@@ -146,9 +145,5 @@ fn write_relation(w: &CellWriter<'_>, call: &str, words: &str) -> String {
         Eval("`${r.margin}`"),
         Say(")."),
     ]);
-    format!(
-        "{}let r = tools.Geometry.{call};\n{}",
-        w.find_two(),
-        w.submit(Value::Relation("r"), &text, "[r]")
-    )
+    format!("{}let r = tools.Geometry.{call};\n{}", w.find_two(), w.submit(Value::Relation("r"), &text, "[r]"))
 }
