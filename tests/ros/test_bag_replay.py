@@ -73,7 +73,7 @@ def bag():
 def rig(bag):
     """The node after it has heard the whole bag."""
     parameters = {
-        'use_sim_time': True, 'cameras': ['icl'], 'robot_frame': 'camera_color_optical_frame', 'log_level': 'debug',
+        'use_sim_time': True, 'cameras': ['icl'], 'robot_frame': 'camera_color_optical_frame',
         'icl': {'image_topic': COLOUR, 'image_transport': 'compressed', 'depth_topic': DEPTH, 'camera_info_topic': INFO}}
     with running_node('bag_replay', parameters) as rig:
         ros = rig.ros

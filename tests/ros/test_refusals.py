@@ -184,7 +184,7 @@ def test_no_labels(rig):
 def test_labels_that_stopped(rig):
     """A segmenter that died is no proof that nothing is there."""
     camera = rig.camera('dead_labels')
-    rig.show(camera, stamp=ago(1.0))
+    rig.show(camera, stamp=ago(3.0))
     answer = ask(rig, 'dead_labels', 'How many mugs are there?', send=lambda: rig.show(camera, labels=None, names=None))
     assert_refused(answer, 'SEGMENTATION_UNAVAILABLE', 'dead_labels')
 
