@@ -262,6 +262,12 @@ fn limits(reader: &mut Reader) -> Limits {
         1..=100_000,
         "Tool calls over one goal.",
     );
+    let min_object_pixels = reader.integer(
+        "kernel.min_object_pixels",
+        defaults.min_object_pixels as i64,
+        1..=1_000_000,
+        "Pixels with depth that an object needs to be measured.",
+    );
     Limits {
         max_operations: max_operations as u64,
         max_memory_bytes: (max_memory_megabytes as usize) << 20,
@@ -270,6 +276,7 @@ fn limits(reader: &mut Reader) -> Limits {
         max_output_bytes: (max_output_kilobytes as usize) << 10,
         max_pictures: max_pictures as usize,
         max_tool_calls: max_tool_calls as u32,
+        min_object_pixels: min_object_pixels as usize,
     }
 }
 

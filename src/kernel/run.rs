@@ -56,6 +56,7 @@ impl Kernel {
             choices,
             target_frame,
             limits,
+            cancel,
             deadline,
         } = context;
         let tool_context = ToolContext {

@@ -18,7 +18,7 @@ use super::{Cell, CellError, CellReport, CellStatus, Kernel, KernelContext};
 use crate::error_code::ErrorCode;
 
 /// Rhai evaluates, copies and drops values by recursion. This is address space; a page costs memory once it is touched.
-const STACK_BYTES: usize = 64 << 20;
+pub const STACK_BYTES: usize = 64 << 20;
 
 /// How long a cell may be overdue before its kernel is replaced. Scripts notice their limits within milliseconds; a measurement over a
 /// whole image takes longer.

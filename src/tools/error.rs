@@ -69,12 +69,7 @@ impl From<GeometryError> for ToolError {
 
 impl From<TfError> for ToolError {
     fn from(error: TfError) -> Self {
-        let code = match error {
-            TfError::UnknownFrame { .. } => ErrorCode::TfUnknownFrame,
-            TfError::Disconnected { .. } => ErrorCode::TfDisconnected,
-            _ => ErrorCode::TfExtrapolation,
-        };
-        ToolError::new(code, error.to_string())
+        ToolError::new(error.code(), error.to_string())
     }
 }
 

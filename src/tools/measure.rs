@@ -1,4 +1,7 @@
 //! From pixels to placed points: where masks meet depth and transforms.
+//!
+//! Masks are taken whole: the geometry removes pixels that mix two depths by their depth and moves silhouettes to where surfaces end, so
+//! that cutting a rim off here would make everything two pixels too small.
 
 use std::sync::Arc;
 
@@ -13,9 +16,6 @@ use crate::{
     scene::{FrameId, View},
 };
 
-/// Pixels that straddle an object's edge mix the depths on both sides, so its outermost ring is not measured.
-const EDGE_PX: u32 = 1;
-
 /// The points of `view` under `mask`, in the fixed frame.
 ///
 /// # Errors
@@ -27,14 +27,14 @@ pub fn points_under(
     name: &str,
     min_pixels: usize,
 ) -> Result<PointsValue, ToolError> {
-    let points = placed(view, fixed_frame, Some(&mask.eroded(EDGE_PX)))?;
+    let points = placed(view, fixed_frame, Some(mask))?;
     let found = points.cloud.len();
     if found < min_pixels {
         let (min_m, max_m) = view.depth_range_m;
         return Err(ToolError::new(
             ErrorCode::TooFewPixels,
             format!(
-                "{name} has {found} pixels with depth between {min_m:.2} and {max_m:.2} m inside its edge, at least {min_pixels} \
+                "{name} has {found} pixels with depth between {min_m:.2} and {max_m:.2} m, at least {min_pixels} \
                  are needed; its mask has {} pixels in camera {} at {}",
                 mask.n_pixels(),
                 view.camera,

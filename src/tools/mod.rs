@@ -23,10 +23,18 @@ pub mod tf;
 pub mod values;
 pub mod viewpoint;
 
-use std::{any::TypeId, fmt::Write, marker::PhantomData, sync::Arc};
+use std::{
+    any::TypeId,
+    fmt::Write,
+    marker::PhantomData,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+};
 
 pub use error::{RhaiResult, ToolError};
 use rhai::{Dynamic, Engine, NativeCallContext, Variant};
+
+use crate::error_code::ErrorCode;
 pub use session::{Session, StopReason, StopSignal, Submission, ToolContext};
 
 /// One parameter of a tool.
@@ -172,10 +180,21 @@ impl<'a, G: Variant + Clone + Send + Sync> Toolbox<'a, G> {
             &types,
             move |_: NativeCallContext, args: &mut [&mut Dynamic]| -> RhaiResult<T> {
                 session.begin_call(&path)?;
-                Ok(function(&session, taken(args.get_mut(1..).unwrap_or_default()))?)
+                let args = taken(args.get_mut(1..).unwrap_or_default());
+                Ok(unbroken(&path, || function(&session, args))?)
             },
         );
     }
+}
+
+/// A panic in a tool as an error with the tool's name, so that the cell learns where it happened.
+fn unbroken<T>(path: &str, call: impl FnOnce() -> Result<T, ToolError>) -> Result<T, ToolError> {
+    catch_unwind(AssertUnwindSafe(call)).unwrap_or_else(|panic| {
+        let text = panic.downcast_ref::<&str>().map(|text| (*text).to_owned());
+        let text =
+            text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "unknown panic".to_owned());
+        Err(ToolError::new(ErrorCode::InternalError, format!("{path} broke: {text}; try another way")))
+    })
 }
 
 /// The arguments by value; a missing one is `()`.

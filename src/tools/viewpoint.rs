@@ -12,7 +12,7 @@ use super::{
 };
 use crate::{
     geometry::PoseSigma,
-    scene::{FrameId, Stamp},
+    scene::{FrameId, Stamp, tf_sigma::pose_sigma},
 };
 
 /// A place to look from, in the frame of what is looked at.
@@ -75,10 +75,32 @@ pub fn transform(
     source: &FrameId,
     at: Stamp,
 ) -> Result<Isometry3<f64>, ToolError> {
+    Ok(transform_with_sigma(session, target, source, at)?.0)
+}
+
+/// `target_from_source` at `at` and the error it adds. It adds none between the fixed frame and the robot or its cameras: the place
+/// of an image in the fixed frame already counts the whole chain, of which those are a part.
+///
+/// # Errors
+/// `TF_*`.
+pub fn transform_with_sigma(
+    session: &Session,
+    target: &FrameId,
+    source: &FrameId,
+    at: Stamp,
+) -> Result<(Isometry3<f64>, PoseSigma), ToolError> {
     if target == source {
-        return Ok(Isometry3::identity());
+        return Ok((Isometry3::identity(), PoseSigma::default()));
     }
-    Ok(session.context.snapshot.transforms.lookup(target, source, at)?.target_from_source)
+    let snapshot = &session.context.snapshot;
+    let found = snapshot.transforms.lookup(target, source, at)?;
+    let is_on_robot =
+        *target == snapshot.robot_frame || snapshot.views.iter().any(|view| view.optical_frame == *target);
+    let sigma = match is_on_robot && *source == snapshot.fixed_frame {
+        true => PoseSigma::default(),
+        false => pose_sigma(&snapshot.tf_sigma, &found, 0.0),
+    };
+    Ok((found.target_from_source, sigma))
 }
 
 /// Checks that two objects can be compared.
@@ -98,15 +120,6 @@ pub fn same_frame(a: &ObjectValue, b: &ObjectValue) -> Result<(), ToolError> {
     )))
 }
 
-/// The error that a transform from the fixed frame adds. None towards the robot and its cameras: the place of an image in the fixed
-/// frame already counts the whole chain, of which those are a part.
-pub fn transform_sigma(session: &Session, target: &FrameId) -> PoseSigma {
-    let snapshot = &session.context.snapshot;
-    let is_on_robot =
-        *target == snapshot.robot_frame || snapshot.views.iter().any(|view| view.optical_frame == *target);
-    if is_on_robot || *target == snapshot.fixed_frame { PoseSigma::default() } else { snapshot.tf_sigma }
-}
-
 /// The object in another frame at its own stamp, with the transform's own error added. `"robot"` means the robot's frame.
 ///
 /// # Errors
@@ -117,9 +130,10 @@ pub fn in_frame(session: &Session, object: &ObjectValue, frame: &str) -> Result<
     if target == object.points.frame {
         return Ok(object.clone());
     }
-    let target_from_source = transform(session, &target, &object.points.frame, object.points.stamp)?;
+    let source = &object.points.frame;
+    let (target_from_source, tf) = transform_with_sigma(session, &target, source, object.points.stamp)?;
     let mut moved = object.points.transformed(&target_from_source, &target);
-    let (own, tf) = (&mut moved.cloud.pose_sigma, transform_sigma(session, &target));
+    let own = &mut moved.cloud.pose_sigma;
     own.position_m = own.position_m.hypot(tf.position_m);
     own.rotation_rad = own.rotation_rad.hypot(tf.rotation_rad);
     Ok(ObjectValue::new(&object.label, object.instance, moved, object.score, object.roi))

@@ -7,11 +7,7 @@ use nalgebra::{Isometry3, Matrix3, Matrix6, Point3, UnitQuaternion, Vector3};
 use crate::{
     answer::{AnswerKind, AnswerValue, Placement},
     scene::{FrameId, Stamp},
-    tools::{
-        Session, ToolError,
-        values::ObjectValue,
-        viewpoint::{transform, transform_sigma},
-    },
+    tools::{Session, ToolError, values::ObjectValue, viewpoint::transform_with_sigma},
 };
 
 /// A placement before it is brought into the target frame.
@@ -59,7 +55,7 @@ pub fn of_position(
 
 fn in_target_frame(session: &Arc<Session>, measured: Measured, is_pose: bool) -> Result<AnswerValue, ToolError> {
     let target = &session.context.target_frame;
-    let target_from_source = transform(session, target, &measured.frame, measured.stamp)?;
+    let (target_from_source, sigma) = transform_with_sigma(session, target, &measured.frame, measured.stamp)?;
     let placed = target_from_source * measured.frame_from_object;
     let turn = target_from_source.rotation.to_rotation_matrix().into_inner();
     let mut covariance = Matrix6::zeros();
@@ -67,15 +63,12 @@ fn in_target_frame(session: &Arc<Session>, measured: Measured, is_pose: bool) ->
         let block = turn * measured.covariance.fixed_view::<3, 3>(row, column) * turn.transpose();
         covariance.fixed_view_mut::<3, 3>(row, column).copy_from(&block);
     }
-    if *target != measured.frame {
-        let sigma = transform_sigma(session, target);
-        // The transform's turning moves a point by its distance from the source frame's origin.
-        let lever_m = measured.frame_from_object.translation.vector.norm();
-        let position_m2 = sigma.position_m.powi(2) + (sigma.rotation_rad * lever_m).powi(2);
-        let rotation_rad2 = sigma.rotation_rad.powi(2);
-        let added = [position_m2, position_m2, position_m2, rotation_rad2, rotation_rad2, rotation_rad2];
-        covariance += Matrix6::from_diagonal(&added.into());
-    }
+    // The transform's turning moves a point by its distance from the source frame's origin.
+    let lever_m = measured.frame_from_object.translation.vector.norm();
+    let position_m2 = sigma.position_m.powi(2) + (sigma.rotation_rad * lever_m).powi(2);
+    let rotation_rad2 = sigma.rotation_rad.powi(2);
+    let added = [position_m2, position_m2, position_m2, rotation_rad2, rotation_rad2, rotation_rad2];
+    covariance += Matrix6::from_diagonal(&added.into());
     let mut placement =
         Placement { frame: target.clone(), stamp: measured.stamp, frame_from_object: placed, covariance };
     if is_pose {
