@@ -10,14 +10,17 @@ import functools
 import math
 import os
 import pathlib
+import time
 
 import numpy as np
 import pytest
 from action_msgs.msg import GoalStatus
+from diagnostic_msgs.msg import DiagnosticStatus
 from helpers import (
     LATCHED, ROOT, Answer, FakeCamera, FakeTf, GoalRejected, Intrinsics, NodeProcess, Ros, wait_until)
 from spatialclaw.action import AskSpatial
 from spatialclaw.msg import SpatialAnswer, SpatialValue
+from spatialclaw.srv import CheckInputs
 
 SHARED_DATA = pathlib.Path(os.environ.get('SPATIALCLAW_SHARED_DATA', ROOT.parent / 'shared' / 'data'))
 OPTICAL = (-0.5, 0.5, -0.5, 0.5)  # body (x forward, z up) from optical (z forward, y down), REP-103; x, y, z, w
@@ -242,6 +245,7 @@ class Rig:
                 self.tf.static('base_link', frame, DESK_CAMERA[:3, 3], quaternion(DESK_CAMERA))
             if node_listens:
                 self.cameras[name].wait_for_node()
+                time.sleep(0.05)  # the other direction: what a subscription that has yet to learn of the publisher gets is lost
         return self.cameras[name]
 
     def show(self, camera, picture=None, names=NAMES, **what):
@@ -249,6 +253,15 @@ class Rig:
         picture = picture or desk_picture(camera.intrinsics)
         given = {'image': picture.image, 'depth': picture.depth, 'labels': picture.labels, 'names': names, **what}
         return camera.publish(**given)
+
+    def until_usable(self, send, *names, timeout=10.0):
+        """Calls `send` again and again until the node finds the inputs of these cameras usable."""
+        def usable():
+            send()
+            time.sleep(0.1)
+            found = {status.name.split()[-1]: status.level for status in self.ros.call(CheckInputs, '/spatialclaw/check_inputs').findings}
+            return all(found[name] == DiagnosticStatus.OK for name in names)
+        wait_until(usable, timeout, f'usable input of {", ".join(names)}')
 
     def node_pid(self):
         """The process id of the node itself, a child of the launcher; None when it is gone."""

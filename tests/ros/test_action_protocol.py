@@ -294,7 +294,8 @@ def test_debug_image_shows_the_measured_image(rig):
     time.sleep(0.3)
     result = ask(rig).result
     image = heard(images, lambda m: m.header.stamp == result.evidence[0].header.stamp, what='the debug image')
-    assert (image.width, image.height) == (320, 240) and len(image.data) == image.step * image.height
+    assert image.width == 320 and image.height >= 240  # with a caption
+    assert len(image.data) == image.step * image.height
 
 
 def test_diagnostics_come_once_a_second_and_say_what_is_wrong(rig):
@@ -323,10 +324,10 @@ def test_rosout_tells_of_a_degraded_answer(rig):
     rig.show(mute, info=cut)
     rig.show(mute, info=cut)
     rig.ros.ask(QUESTION, cameras=['mute'])
-    log = heard(logs, lambda m: m.name == 'spatialclaw' and m.level >= int.from_bytes(Log.WARN, 'little') if isinstance(Log.WARN, bytes)
-                else m.name == 'spatialclaw' and m.level >= Log.WARN, what='a warning')
-    print(log.msg)
-    assert 'mute' in log.msg or 'crystal_ball' in log.msg
+    log = heard(logs, lambda m: 'mute/camera_info' in m.msg, what='a warning')
+    print(log.name, log.level, log.msg)
+    assert log.name == 'spatialclaw' and 'crystal_ball' in log.msg
+    assert log.level == int.from_bytes(Log.WARN, 'little')  # a byte constant
 
 
 def test_input_doctor_finds_what_is_wrong(rig):

@@ -339,7 +339,7 @@ def test_image_in_a_broken_frame(rig, bad, frame, transforms):
 # ---- questions
 
 QUESTIONS = {
-    'NUL': 'How far is the mug\0 from the box?',
+    'NUL': 'Please\0 tell how far the mug is from the box.',  # client libraries end the text there
     'spaces': ' ' * 10_000,
     'a megabyte': 'How far is the ' + 'very ' * 200_000 + 'big mug from the box?',
     'emoji': 'How far is the 🦀 from the ☕?',

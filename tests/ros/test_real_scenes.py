@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 """Real tabletop scenes with human instance masks: every question of the set, asked through the action."""
 
+import functools
 import json
 
 import numpy as np
@@ -37,6 +38,11 @@ def load(scene):
     return read['rgb'][..., :3], read['depth_mm'].astype(np.uint16), read['instance'], names
 
 
+def publish(camera, loaded):
+    image, depth, labels, names = loaded
+    camera.publish(image=image, depth=depth, labels=labels, names=names)
+
+
 @pytest.fixture(scope='module')
 def rig():
     """Each scene is a camera of its own, all at their places above one map."""
@@ -49,8 +55,7 @@ def rig():
             camera = rig.camera(scene, intrinsics=KINECT, placed=False)
             matrix = map_from_optical(facts['table_plane'])
             rig.tf.static('map', camera.frame, matrix[:3, 3], quaternion(matrix))
-            image, depth, labels, names = load(scene)
-            camera.publish(image=image, depth=depth, labels=labels, names=names)
+            rig.until_usable(functools.partial(publish, camera, load(scene)), scene)
         yield rig
 
 

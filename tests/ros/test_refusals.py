@@ -21,7 +21,8 @@ Goal = AskSpatial.Goal
 CAMERAS = [
     'fine', 'silent', 'stale', 'flat', 'old_depth', 'uncalibrated', 'skewed', 'small_depth', 'other_depth', 'cut', 'cut_depth', 'odd',
     'cut_labels', 'odd_model', 'nan_lens', 'zero_lens', 'short_lens', 'unlabelled', 'brief', 'nowhere', 'adrift', 'ahead', 'before',
-    'single', 'twins', 'specks', 'hollow', 'bare', 'even', 'far', 'near', 'slow', 'dead_labels']
+    'single', 'twins', 'specks', 'hollow', 'bare', 'even', 'far', 'near', 'slow', 'dead_labels',
+    'taken', 'dying_depth']
 PARAMETERS = {
     'cameras': CAMERAS, 'max_image_age_secs': 2.0, 'max_depth_age_secs': 2.0, 'buffer': {'seconds': 10.0, 'megabytes': 32},
     'tf': {'wait_secs': 0.8}, 'far': {'depth_max_m': 0.8}, 'near': {'depth_min_m': 3.0}}
@@ -241,6 +242,24 @@ def test_single_transform_sample(rig):
 def test_not_visible(rig):
     """The refusal says what is there instead."""
     assert_refused(ask(rig, 'fine', 'How far is the zebra from the box?'), 'NOT_VISIBLE', 'zebra', 'mug', 'box')
+
+
+def test_what_was_there_a_moment_ago_is_not_there_now(rig):
+    camera = rig.camera('taken')
+    with Repeat(lambda: rig.show(camera), 0.1):
+        time.sleep(0.5)
+        assert_desk_answered(rig.ros.ask(QUESTION, cameras=['taken']))
+    answer = ask(rig, 'taken', send=lambda: rig.show(camera, desk_picture(without=(3,))))
+    assert_refused(answer, 'NOT_VISIBLE', 'mug')
+
+
+def test_depth_that_went_blind_is_not_made_up_for_by_older_depth(rig):
+    camera = rig.camera('dying_depth')
+    with Repeat(lambda: rig.show(camera), 0.1):
+        time.sleep(0.5)
+    nothing = np.full_like(desk_picture().depth, np.nan)
+    answer = ask(rig, 'dying_depth', send=lambda: rig.show(camera, depth=nothing))
+    assert_refused(answer, 'TOO_FEW_PIXELS', 'mug')
 
 
 def test_ambiguous_referent(rig):
