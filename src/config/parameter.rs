@@ -60,7 +60,7 @@ pub enum ParameterProblem {
         nearest: Vec<String>,
     },
     /// A value of another type.
-    #[error("parameter \"{name}\" is {found} ({found_type}), expected a {expected_type}")]
+    #[error("parameter \"{name}\" is {found} ({found_type}), expected {expected_type}")]
     WrongType {
         /// The parameter.
         name: String,
@@ -154,7 +154,7 @@ impl Reader {
         let value = match self.given.get(name) {
             None => default,
             Some(ParameterValue::Bool(value)) => *value,
-            Some(other) => self.wrong_type(name, other.clone(), "boolean", default),
+            Some(other) => self.wrong_type(name, other.clone(), "a boolean", default),
         };
         self.declare(name, ParameterValue::Bool(value), Allowed::Any, description);
         value
@@ -165,7 +165,7 @@ impl Reader {
         let mut value = match self.given.get(name) {
             None => default,
             Some(ParameterValue::Double(value)) => *value,
-            Some(other) => self.wrong_type(name, other.clone(), "double (write a decimal point)", default),
+            Some(other) => self.wrong_type(name, other.clone(), "a double (write a decimal point)", default),
         };
         if !range.contains(&value) {
             let expected = format!("a number from {:?} to {:?}", range.start(), range.end());
@@ -181,7 +181,7 @@ impl Reader {
         let mut value = match self.given.get(name) {
             None => default,
             Some(ParameterValue::Integer(value)) => *value,
-            Some(other) => self.wrong_type(name, other.clone(), "integer", default),
+            Some(other) => self.wrong_type(name, other.clone(), "an integer", default),
         };
         if !range.contains(&value) {
             let expected = format!("a whole number from {} to {}", range.start(), range.end());
@@ -197,7 +197,7 @@ impl Reader {
         let value = match self.given.get(name) {
             None => default.to_owned(),
             Some(ParameterValue::String(value)) => value.clone(),
-            Some(other) => self.wrong_type(name, other.clone(), "string", default.to_owned()),
+            Some(other) => self.wrong_type(name, other.clone(), "a string", default.to_owned()),
         };
         self.declare(name, ParameterValue::String(value.clone()), Allowed::Any, description);
         value
@@ -209,7 +209,7 @@ impl Reader {
         let text = match self.given.get(name) {
             None => default.to_owned(),
             Some(ParameterValue::String(value)) => value.clone(),
-            Some(other) => self.wrong_type(name, other.clone(), "string", default.to_owned()),
+            Some(other) => self.wrong_type(name, other.clone(), "a string", default.to_owned()),
         };
         let position = choices.iter().position(|choice| *choice == text).unwrap_or_else(|| {
             let expected = format!("one of {choices:?}");
@@ -227,7 +227,7 @@ impl Reader {
         let value = match self.given.get(name) {
             None => default,
             Some(ParameterValue::StringArray(value)) => value.clone(),
-            Some(other) => self.wrong_type(name, other.clone(), "string array", default),
+            Some(other) => self.wrong_type(name, other.clone(), "a string array", default),
         };
         self.declare(name, ParameterValue::StringArray(value.clone()), Allowed::Any, description);
         value

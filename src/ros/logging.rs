@@ -1,17 +1,23 @@
 //! Log lines on the console and on `/rosout`, from the severity that `--log-level` names.
 
+use std::{backtrace::Backtrace, panic};
+
 use tracing::level_filters::LevelFilter;
 use tracing_subscriber::{Layer, filter::Targets, fmt, layer::SubscriberExt, util::SubscriberInitExt};
 
 use super::rosout::{RosoutLines, rosout};
 
-/// Starts logging; the lines are what `/rosout` has to publish.
+/// Starts logging, of defects as well; the lines are what `/rosout` has to publish.
 pub fn start() -> RosoutLines {
     let (layer, lines) = rosout();
     let filter = || Targets::new().with_default(LevelFilter::WARN).with_target("spatialclaw", level(std::env::args()));
     let console = fmt::layer().with_writer(std::io::stderr).with_target(false).with_filter(filter());
     // A second start in one process keeps the first one's loggers.
     let _ = tracing_subscriber::registry().with(console).with(layer.with_filter(filter())).try_init();
+    panic::set_hook(Box::new(|defect| {
+        let backtrace = Backtrace::capture();
+        tracing::error!(%backtrace, "{defect}");
+    }));
     lines
 }
 

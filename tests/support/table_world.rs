@@ -16,7 +16,9 @@ use spatialclaw::{
     geometry::{DepthNoise, Intrinsics, PoseSigma},
     kernel::{Cell, CellReport, CellStatus, Kernel, KernelContext, Limits, Submission},
     perception::{Perception, label_image::LabelImageSegmenter},
-    scene::{FrameId, InputProblem, LabelImage, LabelNames, PosedCamera, Snapshot, Stamp, StampedTransform, TfBuffer, View},
+    scene::{
+        FrameId, InputProblem, LabelImage, LabelNames, PosedCamera, Snapshot, Stamp, StampedTransform, TfBuffer, View,
+    },
 };
 use tokio_util::sync::CancellationToken;
 
