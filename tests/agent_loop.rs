@@ -1,5 +1,7 @@
 //! The loop against a scripted model and the real kernel: every way in which a goal can go and end.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first thing that is missing")]
+
 #[path = "support/analytic_scene.rs"]
 mod analytic_scene;
 #[path = "support/tabletop.rs"]

@@ -12,6 +12,7 @@ pub mod camera;
 pub mod cloud;
 pub mod depth_map;
 pub mod distance;
+pub mod edge;
 mod footprint;
 pub mod mask;
 pub mod motion;
