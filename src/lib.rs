@@ -19,11 +19,14 @@
 
 pub mod agent;
 pub mod answer;
+pub mod app;
+pub mod config;
 pub mod error_code;
 pub mod geometry;
 pub mod kernel;
 pub mod llm;
 pub mod perception;
+pub mod ros;
 pub mod scene;
 pub mod tools;
 

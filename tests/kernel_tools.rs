@@ -11,7 +11,17 @@ fn every_example_of_the_manual_runs() {
         for spec in spatialclaw::tools::all() {
             let mut bench = Bench::new();
             let report = bench.run(spec.example);
-            println!("== {}\n{:?} {:?}\n{}{:?}", spec.path, report.status, report.value, report.stdout, report.submission.map(|s| match s { spatialclaw::kernel::Submission::Answer(a) => a.text, spatialclaw::kernel::Submission::Refusal(r) => r.message }));
+            println!(
+                "== {}\n{:?} {:?}\n{}{:?}",
+                spec.path,
+                report.status,
+                report.value,
+                report.stdout,
+                report.submission.map(|s| match s {
+                    spatialclaw::kernel::Submission::Answer(a) => a.text,
+                    spatialclaw::kernel::Submission::Refusal(r) => r.message,
+                })
+            );
         }
     });
 }

@@ -1,2 +1,15 @@
 //! The ROS 2 node.
-fn main() {}
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    match spatialclaw::ros::run() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            for line in error.to_string().lines() {
+                tracing::error!("{line}");
+            }
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -28,7 +28,7 @@ pub struct OfflineBrain;
 
 impl ChatModel for OfflineBrain {
     fn name(&self) -> &str {
-        "offline"
+        "offline-grammar"
     }
 
     fn complete<'a>(&'a self, request: &'a ChatRequest) -> BoxFuture<'a, Result<ChatReply, ModelError>> {
