@@ -1,5 +1,7 @@
 //! What cells do in the kernel: the language, what stays, what is refused before it runs, and what ends a cell.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
+
 #[path = "support/analytic_scene.rs"]
 mod analytic_scene;
 #[path = "support/table_world.rs"]

@@ -1,5 +1,7 @@
 //! What tools measure, against an analytic scene in which every length is known, and what they answer when they cannot.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
+
 #[path = "support/analytic_scene.rs"]
 mod analytic_scene;
 #[path = "support/table_world.rs"]

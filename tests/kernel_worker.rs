@@ -1,5 +1,7 @@
 //! The kernel on its own thread: what the agent drives, and what happens when it hangs.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
+
 #[path = "support/analytic_scene.rs"]
 mod analytic_scene;
 #[path = "support/table_world.rs"]

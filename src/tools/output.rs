@@ -27,7 +27,8 @@ impl Output {
         let mut rest = text;
         let head_room = (self.max_bytes / 4).saturating_sub(self.head.len());
         if self.tail.is_empty() && self.n_left_out == 0 && head_room > 0 {
-            let cut = rest.floor_char_boundary(head_room.min(rest.len()));
+            let fits = |end: &usize| *end <= head_room;
+            let cut = rest.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(fits).last().unwrap_or(0);
             self.head.push_str(&rest[..cut]);
             rest = &rest[cut..];
         }
@@ -74,11 +75,7 @@ mod tests {
 
     #[test]
     fn long_output_keeps_both_ends() {
-        check(
-            8,
-            &["abcdef", "ghijkl"],
-            "ab\n[... 6 bytes left out; print less ...]\nhijkl\n".replace("hijkl\n", "hijkl\n").as_str(),
-        );
+        check(8, &["abcdef", "ghijkl"], "ab\n[... 6 bytes left out; print less ...]\nhijkl\n");
     }
 
     #[test]

@@ -92,10 +92,7 @@ impl MeasurementValue {
             method: method.to_owned(),
             frame: points.frame.clone(),
             stamp: points.stamp,
-            frame_from_object: Isometry3::from_parts(
-                middle(&points_m, first).into(),
-                nalgebra::UnitQuaternion::identity(),
-            ),
+            frame_from_object: Isometry3::from_parts(middle(&points_m, first), nalgebra::UnitQuaternion::identity()),
             covariance: first.covariance()?,
             size_m: Vector3::zeros(),
             points_m,
