@@ -18,6 +18,7 @@ pub mod mask;
 pub mod motion;
 pub mod plane;
 pub mod quantity;
+mod ray_grid;
 pub mod rectify;
 pub mod relations;
 mod surface;
