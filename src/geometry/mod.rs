@@ -10,6 +10,7 @@ pub mod boxes;
 pub mod calibration;
 pub mod camera;
 pub mod cloud;
+mod contact;
 pub mod depth_map;
 pub mod distance;
 pub mod edge;
