@@ -239,7 +239,7 @@ fn write_which_side(w: &CellWriter<'_>, sides: &[&str]) -> String {
         Say(&format!("Seen from {}, {} is on this side of {}: ", w.place_words(), the(w.name("a")), the(w.name("b")))),
         Eval("side"),
         Say(" (margin "),
-        Eval("`${best.margin}`"),
+        Eval("`${best.margin.abs()}`"),
         Say(")."),
     ]);
     let relation = |side: &str| format!("tools.Geometry.side_of(a, {}, b, viewer)", literal(side));
