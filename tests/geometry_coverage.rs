@@ -1,10 +1,13 @@
 //! Do stated sigmas hold? Random analytic scenes with depth noise, millimetre rounding, flying pixels and misplaced cameras: the share of
-//! trials in which truth lies within 1.96 sigma, and how large sigma is. Truth is the exact visible surface at eight times the resolution.
+//! trials in which truth lies within 1.96 sigma, and how large sigma is. Truth is the exact visible surface at four times the resolution.
 
 #[path = "support/analytic_scene.rs"]
 mod analytic_scene;
 
+use std::num::NonZero;
+
 use analytic_scene::{AnalyticScene, Random, Shape, look_at, misplaced, small_camera};
+use kiddo::{ImmutableKdTree, SquaredEuclidean};
 use nalgebra::{Isometry3, Point3, Vector3};
 use spatialclaw::geometry::{
     DepthNoise, PointCloud, PoseSigma, Quantity,
@@ -12,7 +15,8 @@ use spatialclaw::geometry::{
     distance::{bearing, distance_from_origin, surface_distance},
 };
 
-const N_TRIALS: usize = 300;
+/// Fewer where the code is not optimised.
+const N_TRIALS: usize = if cfg!(debug_assertions) { 60 } else { 300 };
 const POSE: PoseSigma = PoseSigma { position_m: 0.004, rotation_rad: 0.004 };
 
 #[derive(Default)]
@@ -45,7 +49,8 @@ impl Tally {
             1e3 * sigma
         );
         assert!(n >= 0.9 * N_TRIALS as f64, "{name}: only {n} trials measured");
-        assert!(coverage >= 0.90, "{name}: coverage {coverage}");
+        // A true coverage of 95 % falls below this once in a thousand runs of 60 trials; the seeds are fixed.
+        assert!(coverage >= if cfg!(debug_assertions) { 0.87 } else { 0.90 }, "{name}: coverage {coverage}");
         assert!(sigma <= largest_ratio * rms, "{name}: sigma {sigma} for an error of {rms}");
     }
 }
@@ -96,47 +101,20 @@ impl Trial {
     }
 
     fn truth(&self, label: u32) -> Vec<Point3<f64>> {
-        self.scene.dense_points(&small_camera(), &self.camera, label, 8)
+        self.scene.dense_points(&small_camera(), &self.camera, label, 4)
     }
 }
 
 fn smallest_distance(a: &[Point3<f64>], b: &[Point3<f64>]) -> f64 {
-    // Farther than the coarse minimum plus both coarse cells cannot be closest.
-    let coarse = |points: &[Point3<f64>]| points.iter().step_by(61).copied().collect::<Vec<_>>();
-    let least = |a: &[Point3<f64>], b: &[Point3<f64>]| {
-        a.iter().flat_map(|p| b.iter().map(move |q| (p - q).norm_squared())).fold(f64::INFINITY, f64::min).sqrt()
+    let array = |p: &Point3<f64>| [p.x, p.y, p.z];
+    let tree = ImmutableKdTree::<f64, 3>::new_from_slice(&b.iter().map(array).collect::<Vec<_>>()).unwrap();
+    let nearest = |p: &Point3<f64>, bound: f64| {
+        let found =
+            tree.query(&array(p)).nearest_n::<SquaredEuclidean<f64>>(NonZero::<usize>::MIN).within(bound).execute();
+        found.into_iter().next().map(|item| item.distance)
     };
-    let bound = least(&coarse(a), &coarse(b));
-    let near = |points: &[Point3<f64>], others: &[Point3<f64>]| {
-        let (mut low, mut high) = (others[0], others[0]);
-        for p in others {
-            low = low.inf(p);
-            high = high.sup(p);
-        }
-        let outside = |p: &Point3<f64>| {
-            (0..3).map(|axis| (low[axis] - p[axis]).max(p[axis] - high[axis]).max(0.0).powi(2)).sum::<f64>().sqrt()
-        };
-        points.iter().filter(|p| outside(p) <= bound).copied().collect::<Vec<_>>()
-    };
-    let (a, b) = (near(a, b), near(b, a));
-    // Alternating projection from several starts is exact enough on these convex shapes and far cheaper than all pairs.
-    let nearest = |p: &Point3<f64>, of: &[Point3<f64>]| {
-        of.iter().copied().min_by(|x, y| (x - p).norm_squared().total_cmp(&(y - p).norm_squared())).unwrap()
-    };
-    let mut best = f64::INFINITY;
-    for start in a.iter().step_by((a.len() / 12).max(1)) {
-        let mut p = *start;
-        for _ in 0..12 {
-            let q = nearest(&p, &b);
-            let next = nearest(&q, &a);
-            best = best.min((next - q).norm());
-            if next == p {
-                break;
-            }
-            p = next;
-        }
-    }
-    best
+    let coarse = a.iter().step_by(997).filter_map(|p| nearest(p, 100.0)).fold(100.0, f64::min);
+    a.iter().fold(coarse, |bound, p| nearest(p, bound).map_or(bound, |found| found.min(bound))).sqrt()
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! Hand-written questions about real tabletop scenes with human labels, asked through the whole agent.
 
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first thing that is missing")]
+
 #[path = "support/analytic_scene.rs"]
 mod analytic_scene;
 #[path = "support/tabletop.rs"]

@@ -4,7 +4,6 @@
 //! part of a turn; what a model reads stands in `prompts/` and [`feedback`], and is held by snapshots.
 
 pub mod feedback;
-pub mod kernel_thread;
 pub mod prompt;
 pub mod reply;
 pub mod solve;

@@ -7,13 +7,12 @@ use tokio_util::sync::CancellationToken;
 use super::{
     Event, EventSink, Goal, Outcome, Stage,
     feedback::{self, BudgetLeft},
-    kernel_thread::KernelThread,
     prompt, reply,
 };
 use crate::{
     answer::{Answer, Refusal},
     error_code::ErrorCode,
-    kernel::{Cell, CellReport, CellStatus, Kernel, KernelContext, Limits, Submission},
+    kernel::{Cell, CellReport, CellStatus, KernelContext, KernelHandle, Limits, Submission},
     llm::{ChatModel, ChatReply, ChatRequest, Message, ModelError, Role},
     perception::Perception,
     scene::Snapshot,
@@ -87,7 +86,7 @@ impl Agent {
         stop: CancellationToken,
         progress: &mut Progress,
     ) -> Result<Answer, Refusal> {
-        let kernel = self.start_kernel(goal, snapshot, stop.clone())?;
+        let mut kernel = self.start_kernel(goal, snapshot, stop.clone())?;
         let mut request = ChatRequest {
             messages: vec![prompt::system_message(&tools::manual()), prompt::question_message(goal, snapshot)],
         };
@@ -136,7 +135,6 @@ impl Agent {
             emit(Stage::Check, &cell, "");
             emit(Stage::Run, &cell, "");
             let report = kernel.run_cell(cell.clone()).await;
-            let report = report.map_err(|error| refusal(ErrorCode::InternalError, error.to_string()))?;
             progress.n_tool_calls += report.n_tool_calls;
             progress.last_problem = problem_of(&report);
             let text = feedback::write(cell.id, &report, &parsed.notices, left(cell.id));
@@ -164,7 +162,7 @@ impl Agent {
         goal: &Goal,
         snapshot: &Arc<Snapshot>,
         cancel: CancellationToken,
-    ) -> Result<KernelThread, Refusal> {
+    ) -> Result<KernelHandle, Refusal> {
         let context = KernelContext {
             snapshot: snapshot.clone(),
             perception: self.perception.clone(),
@@ -176,11 +174,8 @@ impl Agent {
             cancel,
             deadline: goal.deadline,
         };
-        KernelThread::start(move || {
-            let mut kernel = Kernel::new(context);
-            move |cell: &Cell| kernel.run_cell(cell)
-        })
-        .map_err(|error| refusal(ErrorCode::InternalError, format!("no thread for the kernel: {error}")))
+        KernelHandle::spawn(context)
+            .map_err(|error| refusal(ErrorCode::InternalError, format!("no thread for the kernel: {error}")))
     }
 }
 

@@ -210,12 +210,15 @@ impl App {
         self.scene().push_camera_info(camera, &header, info)
     }
 
-    /// Names of labels came in.
+    /// Names of labels came in, or what keeps them from being read.
     ///
     /// # Errors
     /// What keeps them from being used.
-    pub fn set_label_names(&self, camera: &str, names: LabelNames) -> Result<(), InputProblem> {
-        self.scene().set_label_names(camera, names)
+    pub fn set_label_names(&self, camera: &str, names: Result<LabelNames, InputProblem>) -> Result<(), InputProblem> {
+        match names {
+            Ok(names) => self.scene().set_label_names(camera, names),
+            Err(problem) => self.scene().refuse_label_names(camera, problem),
+        }
     }
 
     /// Transforms came in; what comes back is wrong with some of them.

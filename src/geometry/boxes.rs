@@ -37,7 +37,7 @@ pub struct UprightBox {
 /// Fits [`UprightBox`]. The cloud's frame must have +z up.
 ///
 /// Flying pixels are removed, depth is averaged along the rays and silhouettes move out by half a pixel first (the `surface` module).
-/// Each side then lies where the outermost points are, without a quarter of a pixel row of strays, and averaged over those that the
+/// Each side then lies where the outermost points are, without a tenth of a pixel row of strays, and averaged over those that the
 /// noise ties with the outermost. Sigma of a side holds both ends' depth noise and sampling, and the tilt of the view's placement over the
 /// other extents; `top_m`, `bottom_m` and the covariance hold the whole placement error.
 ///
@@ -117,9 +117,9 @@ fn extent_along(surface: &Surface, direction: &Vector3<f64>) -> Option<Extent> {
     Some(Extent { low: End { value_m: -low.value_m, ..low }, high: farthest_along(&surface.points, direction)? })
 }
 
-/// Strays that may lie beyond a side of `n` points: a quarter of the root of their number, so about a quarter of a pixel row.
+/// Strays that may lie beyond a side of `n` points: a tenth of the root of their number, so about a tenth of a pixel row.
 fn n_strays(n: usize) -> usize {
-    (0.25 * (n as f64).sqrt()) as usize
+    (0.1 * (n as f64).sqrt()) as usize
 }
 
 /// Where the points end along a unit direction.

@@ -13,7 +13,9 @@ const MAX_HYPOTHESES: usize = 1000;
 /// Points drawn by chance all lie on the dominant plane at least once with this probability.
 const CONFIDENCE: f64 = 0.999;
 const MIN_INLIER_SHARE: f64 = 0.1;
-const REFITS: usize = 4;
+const REFITS: usize = 5;
+const BAND_SIGMAS: f64 = 3.0;
+const LEAST_BAND_M: f64 = 0.004;
 
 /// The plane of all `p` with `normal · p = offset_m`.
 #[derive(Clone, Debug, PartialEq)]
@@ -69,7 +71,7 @@ pub fn fit_plane(cloud: &PointCloud, up: &UnitVector3<f64>, max_tilt_rad: f64) -
     while n_tried < n_needed {
         n_tried += 1;
         let Some((normal, offset_m)) = hypothesis(&scored, &mut random, up, least_cosine) else { continue };
-        let n_inliers = scored.iter().filter(|reading| reading.is_on(&normal, offset_m)).count();
+        let n_inliers = scored.iter().filter(|reading| reading.is_on(&normal, offset_m, BAND_SIGMAS)).count();
         if best.as_ref().is_none_or(|(_, _, n_best)| n_inliers > *n_best) {
             let all_inliers = (n_inliers as f64 / scored.len() as f64).powi(3);
             let enough = (1.0 - CONFIDENCE).ln() / (1.0 - all_inliers).max(1e-12).ln();
@@ -87,13 +89,22 @@ pub fn fit_plane(cloud: &PointCloud, up: &UnitVector3<f64>, max_tilt_rad: f64) -
     };
     let (mut normal, mut offset_m, _) = best.ok_or_else(not_found)?;
     let mut plane = None;
+    let mut n_sigmas = BAND_SIGMAS;
     for _ in 0..REFITS {
-        let inliers: Vec<&Reading> = points.iter().filter(|reading| reading.is_on(&normal, offset_m)).collect();
+        let inliers: Vec<&Reading> =
+            points.iter().filter(|reading| reading.is_on(&normal, offset_m, n_sigmas)).collect();
         if inliers.len() < MIN_POINTS || (inliers.len() as f64) < MIN_INLIER_SHARE * points.len() as f64 {
             return Err(not_found());
         }
         let fitted = least_squares(&inliers, up).ok_or_else(not_found)?;
         (normal, offset_m) = (fitted.normal, fitted.offset_m);
+        // Where depth is better than stated, a narrower band keeps out what adjoins the plane.
+        let in_sigmas = inliers.iter().map(|reading| {
+            let sigma_m = reading.sigma_along(&fitted.normal).max(1e-4);
+            (fitted.signed_distance_m(&reading.p.into()) / sigma_m).powi(2)
+        });
+        let rms = (in_sigmas.sum::<f64>() / inliers.len() as f64).sqrt();
+        n_sigmas = (3.0 * rms).clamp(0.3, BAND_SIGMAS);
         plane = Some(fitted);
     }
     plane.filter(|plane| plane.normal.dot(up) >= least_cosine).ok_or_else(not_found)
@@ -112,9 +123,12 @@ struct Reading {
 }
 
 impl Reading {
-    fn is_on(&self, normal: &Vector3<f64>, offset_m: f64) -> bool {
-        let band_m = (3.0 * self.sigma_m * normal.dot(&self.ray).abs()).max(0.004);
-        (normal.dot(&self.p) - offset_m).abs() <= band_m
+    fn is_on(&self, normal: &Vector3<f64>, offset_m: f64, n_sigmas: f64) -> bool {
+        (normal.dot(&self.p) - offset_m).abs() <= (n_sigmas * self.sigma_along(normal)).max(LEAST_BAND_M)
+    }
+
+    fn sigma_along(&self, normal: &Vector3<f64>) -> f64 {
+        self.sigma_m * normal.dot(&self.ray).abs()
     }
 }
 

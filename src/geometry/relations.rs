@@ -1,8 +1,9 @@
-//! Spatial relations with an explicit reference frame: each yields a truth value and how clearly it holds.
+//! Directional relations with an explicit reference frame: each yields a truth value and how clearly it holds. Contact and containment
+//! are in [`super::contact`].
 
-use nalgebra::Point3;
+use nalgebra::{Point3, Vector3};
 
-use super::{GeometryError, PointCloud, Quantity, UprightBox};
+use super::{GeometryError, Quantity, Unit, UprightBox};
 
 /// A relation's verdict.
 #[derive(Clone, Debug, PartialEq)]
@@ -35,54 +36,166 @@ pub enum Side {
     Behind,
 }
 
+pub use super::contact::{inside, on_top_of, under};
+
+/// Closer than this in the horizontal plane, a direction means nothing.
+const LEAST_HORIZONTAL_M: f64 = 0.05;
+
 /// Where `target` lies relative to `reference` for somebody at `viewer_m` who looks at the reference (projective relation;
-/// Levinson 1996's *relative* frame). All in one frame with +z up.
+/// Levinson 1996's *relative* frame). All in one frame with +z up. Left and right compare the bearings of the two centres, with the
+/// margin in radians; in front and behind compare their horizontal distances from the viewer, with the margin in metres.
 ///
 /// # Errors
-/// [`GeometryError::NotMeasurable`] when the viewer stands at the reference.
+/// [`GeometryError::NotMeasurable`] when the viewer stands above or below the target or the reference.
 pub fn side_of_reference(
     target: &UprightBox,
     reference: &UprightBox,
     viewer_m: &Point3<f64>,
     side: Side,
 ) -> Result<Relation, GeometryError> {
-    let _ = (target, reference, viewer_m, side);
-    todo!()
+    let (target_ray, reference_ray) =
+        (Ray::to(target, viewer_m, "target")?, Ray::to(reference, viewer_m, "reference")?);
+    let (value, sigma, unit, compared) = match side {
+        Side::Left | Side::Right => {
+            let turn_rad = wrapped(target_ray.bearing_rad - reference_ray.bearing_rad);
+            let sigma = target_ray.bearing_sigma_rad.hypot(reference_ray.bearing_sigma_rad);
+            let sign = if side == Side::Left { 1.0 } else { -1.0 };
+            (sign * turn_rad, sigma, Unit::Radian, "bearings of the centres about the up axis")
+        }
+        Side::InFront | Side::Behind => {
+            let nearer_m = reference_ray.range_m - target_ray.range_m;
+            let sigma = target_ray.range_sigma_m.hypot(reference_ray.range_sigma_m);
+            let sign = if side == Side::InFront { 1.0 } else { -1.0 };
+            (sign * nearer_m, sigma, Unit::Metre, "horizontal distances of the centres from the viewer")
+        }
+    };
+    relation(value, sigma, unit, compared.to_owned())
 }
 
-/// On which side of the frame's origin `target` lies, by the frame's own axes (*intrinsic* frame; REP-103: x forward, y left).
-/// In front: within ±45° of +x; left, behind, right likewise.
+/// On which side of the frame's origin `target` lies, by the frame's own axes (*intrinsic* frame; REP-103: x forward, y left): the
+/// half-space left of the origin is +y, in front of it +x. The margin is the centre's distance from the dividing plane.
 ///
 /// # Errors
 /// [`GeometryError::NotMeasurable`] when it is straight above or below.
 pub fn side_of_origin(target: &UprightBox, side: Side) -> Result<Relation, GeometryError> {
-    let _ = (target, side);
-    todo!()
+    Ray::to(target, &Point3::origin(), "target")?;
+    let axis = match side {
+        Side::Left => Vector3::y(),
+        Side::Right => -Vector3::y(),
+        Side::InFront => Vector3::x(),
+        Side::Behind => -Vector3::x(),
+    };
+    let sigma = deviation(target, &axis);
+    relation(axis.dot(&target.center_m.coords), sigma, Unit::Metre, "side of the frame's own axes".to_owned())
 }
 
-/// Whether `a` rests on `b`: its bottom touches `b`'s visible surface below `a`'s footprint.
-///
-/// # Errors
-/// [`GeometryError::TooFewPoints`].
-pub fn on_top_of(a: &PointCloud, b: &PointCloud) -> Result<Relation, GeometryError> {
-    let _ = (a, b);
-    todo!()
+/// A horizontal line of sight to a box's centre.
+struct Ray {
+    bearing_rad: f64,
+    bearing_sigma_rad: f64,
+    range_m: f64,
+    range_sigma_m: f64,
 }
 
-/// Whether `a` lies inside the container `b`: within its footprint, with its bottom below the rim and above the container's bottom.
-///
-/// # Errors
-/// [`GeometryError::TooFewPoints`].
-pub fn inside(a: &PointCloud, b: &PointCloud) -> Result<Relation, GeometryError> {
-    let _ = (a, b);
-    todo!()
+impl Ray {
+    fn to(seen: &UprightBox, viewer_m: &Point3<f64>, what: &str) -> Result<Ray, GeometryError> {
+        let mut offset = seen.center_m - viewer_m;
+        offset.z = 0.0;
+        let range_m = offset.norm();
+        if !(range_m >= LEAST_HORIZONTAL_M) {
+            return Err(GeometryError::NotMeasurable(format!(
+                "the {what}'s centre is {range_m:.3} m from the viewpoint in the horizontal plane, at least \
+                 {LEAST_HORIZONTAL_M} m are needed to tell a direction"
+            )));
+        }
+        let forward = offset / range_m;
+        let left = Vector3::new(-forward.y, forward.x, 0.0);
+        Ok(Ray {
+            bearing_rad: offset.y.atan2(offset.x),
+            bearing_sigma_rad: deviation(seen, &left) / range_m,
+            range_m,
+            range_sigma_m: deviation(seen, &forward),
+        })
+    }
 }
 
-/// Whether `a` is under `b`: below `b`'s lowest visible surface over the shared footprint, touching or not.
-///
-/// # Errors
-/// [`GeometryError::TooFewPoints`].
-pub fn under(a: &PointCloud, b: &PointCloud) -> Result<Relation, GeometryError> {
-    let _ = (a, b);
-    todo!()
+/// One standard deviation of the box's centre along a unit direction.
+fn deviation(seen: &UprightBox, direction: &Vector3<f64>) -> f64 {
+    direction.dot(&(seen.covariance_m2 * direction)).max(0.0).sqrt()
+}
+
+fn wrapped(angle_rad: f64) -> f64 {
+    angle_rad.sin().atan2(angle_rad.cos())
+}
+
+fn relation(margin: f64, sigma: f64, unit: Unit, basis: String) -> Result<Relation, GeometryError> {
+    let margin = Quantity::new(margin, sigma, unit)
+        .ok_or_else(|| GeometryError::NotMeasurable("the margin of the relation is not finite".to_owned()))?;
+    Ok(Relation { holds: margin.value() > 0.0, margin, basis })
+}
+
+#[cfg(test)]
+mod tests {
+    use nalgebra::Matrix3;
+
+    use super::*;
+
+    fn at(x: f64, y: f64, z: f64) -> UprightBox {
+        let zero = Quantity::new(0.1, 0.001, Unit::Metre).unwrap();
+        let center_m = Point3::new(x, y, z);
+        UprightBox {
+            center_m,
+            yaw_rad: 0.0,
+            length: zero,
+            width: zero,
+            height: zero,
+            bottom_m: zero,
+            top_m: zero,
+            median_m: center_m,
+            covariance_m2: Matrix3::identity() * 1e-4,
+            footprint_m: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn sides_turn_with_the_viewer() {
+        let (mug, bowl) = (at(2.0, 0.5, 0.7), at(2.0, -0.5, 0.9));
+        let holds = |viewer: [f64; 3], side| {
+            side_of_reference(&mug, &bowl, &Point3::from(viewer), side).map(|relation| relation.holds)
+        };
+        assert_eq!(holds([0.0, 0.0, 0.0], Side::Left), Ok(true));
+        assert_eq!(holds([0.0, 0.0, 5.0], Side::Right), Ok(false));
+        assert_eq!(holds([4.0, 0.0, 0.0], Side::Left), Ok(false));
+        assert_eq!(holds([2.0, 3.0, 0.0], Side::InFront), Ok(true));
+        assert_eq!(holds([2.0, -3.0, 0.0], Side::Behind), Ok(true));
+        assert!(matches!(holds([2.0, -0.5, 0.0], Side::Left), Err(GeometryError::NotMeasurable(_))));
+    }
+
+    #[test]
+    fn left_and_right_wrap_behind_the_viewer() {
+        let (mug, bowl) = (at(-2.0, 0.3, 0.0), at(-2.0, -0.3, 0.0));
+        // Facing the bowl behind the origin, the mug at +y is to the right.
+        let relation = side_of_reference(&mug, &bowl, &Point3::origin(), Side::Right).unwrap();
+        assert!(relation.holds);
+        assert!((relation.margin.value() - 2.0 * (0.3f64 / 2.0).atan()).abs() < 1e-12);
+        assert!((relation.margin.sigma() - 0.01 / 2.0f64.hypot(0.3) * 2f64.sqrt()).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_frame_has_its_own_sides() {
+        let check = |x: f64, y: f64, side, expected: bool, margin_m: f64| {
+            let relation = side_of_origin(&at(x, y, 1.0), side).unwrap();
+            assert_eq!((relation.holds, relation.margin.value()), (expected, margin_m));
+        };
+        check(2.0, 0.5, Side::Left, true, 0.5);
+        check(2.0, 0.5, Side::InFront, true, 2.0);
+        check(2.0, 0.5, Side::Right, false, -0.5);
+        check(-1.0, 0.5, Side::Behind, true, 1.0);
+    }
+
+    #[test]
+    fn too_close_to_call_is_not_clear() {
+        let relation = side_of_origin(&at(2.0, 0.015, 0.0), Side::Left).unwrap();
+        assert!(relation.holds && !relation.is_clear(), "0.015 m at a sigma of 0.01 m");
+    }
 }

@@ -4,19 +4,28 @@ use rhai::{EvalAltResult, ParseError, ParseErrorType, Position};
 
 use super::{
     CellError,
+    engine::CLOSED,
+    nesting,
     source_map::{Place, SourceMap},
     syntax_hint,
 };
-use crate::tools::{ToolError, metadata, values};
+use crate::tools::{self, ToolError, metadata, values};
 
 /// A syntax error, or a variable that is not there.
 pub fn of_parse(error: &ParseError, map: &SourceMap, nearest: impl Fn(&str) -> Option<String>) -> CellError {
     let place = map.place(error.position());
     let line = place.map_or(0, |place| place.line);
     let message = match error.err_type() {
-        ParseErrorType::VariableUndefined(name) => variable_not_found(name, nearest(name), map.line(line)),
+        ParseErrorType::VariableUndefined(name) => match syntax_hint::python_construct(map.line(line)) {
+            Some(hint) => format!("`{name}` is not defined; {hint}"),
+            None => variable_not_found(name, nearest(name), map.line(line)),
+        },
         other => {
             let message = other.to_string();
+            let closed = CLOSED.iter().find(|(word, _)| message.contains(&format!("'{word}'")));
+            if let Some((word, instead)) = closed {
+                return at(place, format!("`{word}` is not available: {instead}"));
+            }
             match syntax_hint::hint(&message, map.line(line), map.line_before(line)) {
                 Some(hint) => format!("{message}; {hint}"),
                 None => message,
@@ -27,6 +36,9 @@ pub fn of_parse(error: &ParseError, map: &SourceMap, nearest: impl Fn(&str) -> O
 }
 
 fn variable_not_found(name: &str, nearest: Option<String>, line: &str) -> String {
+    if tools::all().any(|spec| spec.path == name) {
+        return format!("`{name}` is built in and cannot be changed; use another variable");
+    }
     if line.trim_start().starts_with(&format!("{name} =")) {
         return format!("variable `{name}` is new; write `let {name} = ...`");
     }
@@ -83,6 +95,7 @@ fn words(error: &EvalAltResult) -> (String, Option<crate::error_code::ErrorCode>
     match error {
         EvalAltResult::ErrorRuntime(payload, _) => match payload.read_lock::<ToolError>() {
             Some(error) => (error.message.clone(), error.code),
+            None if nesting::is_too_deep(payload) => ("thrown: a value that is nested too deep".to_owned(), None),
             None => (format!("thrown: {payload}"), None),
         },
         EvalAltResult::ErrorFunctionNotFound(signature, _) => (function_not_found(signature), None),
@@ -119,7 +132,7 @@ fn without_position(error: &EvalAltResult) -> String {
 /// `surface_distance (tools.Geometry, i64)` in words.
 fn function_not_found(signature: &str) -> String {
     let readable = readable(signature);
-    let Some((name, types)) = readable.split_once(" (") else { return format!("function `{readable}` is not defined") };
+    let Some((name, types)) = readable.split_once(" (") else { return readable };
     let types: Vec<&str> = types.trim_end_matches(')').split(", ").filter(|t| !t.is_empty()).collect();
     match (name, types.as_slice()) {
         (operator, [left, right]) if !operator.starts_with(|c: char| c.is_alphanumeric() || c == '_') => {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rhai::{Engine, Module, OptimizationLevel, Scope, Token};
 
-use super::{Limits, guards, meter::Meter, prelude};
+use super::{Limits, guards, meter::Meter, plain_values, prelude};
 use crate::tools::{self, Session};
 
 /// Nested expressions at the top level and within functions.
@@ -59,6 +59,7 @@ pub fn build(limits: &Limits, session: &Arc<Session>, meter: &Arc<Meter>) -> (En
     engine.on_debug(move |text, _, _| debugging.print(text));
     meter.watch(&mut engine);
     prelude::register(&mut engine);
+    plain_values::register(&mut engine);
     guards::register(&mut engine, meter);
     tools::register(&mut engine, session);
 

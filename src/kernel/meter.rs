@@ -12,7 +12,7 @@ use crate::tools::{RhaiResult, Session, StopReason, ToolError};
 
 /// Allocations per allowed operation. Copying a nested list takes many within one operation, so operations alone do not bound
 /// the time a cell takes nor how deep its values can be nested.
-const ALLOCATIONS_PER_OPERATION: u64 = 20;
+const ALLOCATIONS_PER_OPERATION: u64 = 4;
 
 /// The clock and the cancel token are looked at once in so many operations.
 const POLL_EVERY: u64 = 256;

@@ -4,6 +4,7 @@ use std::any::TypeId;
 
 use rhai::{Array, Dynamic, Engine, ImmutableString, NativeCallContext};
 
+use super::plain_values;
 use crate::tools::{
     RhaiResult, ToolError,
     arguments::{describe, number},
@@ -47,6 +48,7 @@ fn register_arithmetic(engine: &mut Engine) {
                 None => mistake(format!("int_div({a}, {b}) has no value")),
             }
         })
+        .register_fn("range", |n: i64| 0..n.max(0))
         .register_fn("round", |x: f64, digits: i64| {
             let scale = 10f64.powi(digits.clamp(-MAX_DIGITS, MAX_DIGITS) as i32);
             (x * scale).round() / scale
@@ -144,17 +146,9 @@ fn register_text(engine: &mut Engine) {
             "print",
             vec![TypeId::of::<Dynamic>(); n],
             |context: NativeCallContext, args: &mut [&mut Dynamic]| {
-                let texts: Vec<String> = args.iter().map(|value| value_text(&context, value)).collect();
+                let texts: Vec<String> = args.iter().map(|value| plain_values::text(&context, value)).collect();
                 Ok(Dynamic::from(texts.join(" ")))
             },
         );
     }
-}
-
-/// As `print` of one value shows it: values of tools have their own text.
-fn value_text(context: &NativeCallContext, value: &Dynamic) -> String {
-    let mut value = value.clone();
-    context
-        .call_native_fn_raw("to_string", true, &mut [&mut value])
-        .map_or_else(|_| value.to_string(), |text| text.to_string())
 }

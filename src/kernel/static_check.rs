@@ -92,6 +92,7 @@ pub fn check(ast: &AST, registry: &Registry, known: &Known<'_>) -> Vec<Issue> {
         check.node(path);
         true
     });
+    check.issues.extend(outer_variables(ast));
     check.issues.sort_by_key(|issue| (issue.position.line(), issue.position.position()));
     check.issues.dedup();
     check.issues
@@ -127,6 +128,52 @@ fn local_names(ast: &AST, variables: &BTreeSet<String>) -> BTreeSet<String> {
         true
     });
     names
+}
+
+/// Functions see only their parameters and what is built in; Rhai notices only when they run.
+fn outer_variables(ast: &AST) -> Vec<Issue> {
+    let mut issues = Vec::new();
+    for function in ast.iter_fn_def().filter(|function| !function.name.starts_with("anon$")) {
+        let (start, end) = (function.body.start_position(), function.body.end_position());
+        let is_inside = |position: Position| position >= start && position <= end;
+        let closures = ast.iter_fn_def().filter(|other| is_inside(other.body.start_position()));
+        let mut own: BTreeSet<String> = function
+            .params
+            .iter()
+            .chain(closures.flat_map(|closure| closure.params.iter()))
+            .map(ToString::to_string)
+            .collect();
+        let mut used: Vec<(String, Position)> = Vec::new();
+        ast.walk(&mut |path: &[ASTNode<'_>]| {
+            match path.last() {
+                Some(ASTNode::Stmt(Stmt::Var(x, ..))) if is_inside(x.0.pos) => {
+                    own.insert(x.0.name.to_string());
+                }
+                Some(ASTNode::Stmt(Stmt::For(x, ..))) if is_inside(x.0.pos) => {
+                    own.insert(x.0.name.to_string());
+                    own.extend(x.1.iter().map(|counter| counter.name.to_string()));
+                }
+                Some(ASTNode::Stmt(Stmt::TryCatch(x, ..))) => {
+                    own.extend(variable_name(&x.expr).map(ToOwned::to_owned));
+                }
+                Some(ASTNode::Expr(Expr::Variable(variable, _, position))) if is_inside(*position) => {
+                    used.push((variable.1.to_string(), *position));
+                }
+                _ => {}
+            }
+            true
+        });
+        for (name, position) in used {
+            if !own.contains(&name) && !INJECTED.contains(&name.as_str()) {
+                let message = format!(
+                    "function `{}` does not see the variable `{name}`; pass it as a parameter, or write a closure |a| ...",
+                    function.name
+                );
+                issues.push(Issue { position, message });
+            }
+        }
+    }
+    issues
 }
 
 struct Check<'a> {
@@ -171,9 +218,13 @@ impl Check<'_> {
         }
     }
 
+    fn is_built_in(&self, name: &str) -> bool {
+        INJECTED.contains(&name) || self.registry.tools.contains_key(name)
+    }
+
     fn statement(&mut self, statement: &Stmt) {
         match statement {
-            Stmt::Var(x, ..) if INJECTED.contains(&x.0.name.as_str()) => {
+            Stmt::Var(x, ..) if self.is_built_in(&x.0.name) => {
                 self.put(
                     x.0.pos,
                     format!("`{}` is built in and cannot be defined again; choose another name", x.0.name),
@@ -276,6 +327,13 @@ impl Check<'_> {
         if let Some(spec) = self.registry.tools.get(name) {
             return self.tool_call(spec.path, n_args, position);
         }
+        // Natives of tools are methods of their groups; of them only `find` is also one of lists.
+        let is_of_list = name == "find" && self.registry.natives.get(name).is_some_and(|n| n.contains(&n_args));
+        if let Some(spec) = self.registry.tools.values().find(|spec| spec.name() == name)
+            && !is_of_list
+        {
+            return self.put(position, format!("function `{name}` does not exist; did you mean {}?", spec.signature()));
+        }
         let known: BTreeSet<usize> =
             self.functions.get(name).into_iter().chain(self.registry.natives.get(name)).flatten().copied().collect();
         if known.contains(&n_args) {
@@ -286,12 +344,9 @@ impl Check<'_> {
                 .put(position, format!("`{name}` is a variable; a closure in it is called with `{name}.call(...)`"));
         }
         let message = if known.is_empty() {
-            match self.registry.nearest_tool(name).filter(|spec| spec.name() == name) {
-                Some(spec) => format!("function `{name}` does not exist; did you mean {}?", spec.signature()),
-                None => format!("function `{name}` does not exist{}", self.did_you_mean(name)),
-            }
+            format!("function `{name}` does not exist{}", self.did_you_mean(name))
         } else {
-            format!("`{name}` takes {} arguments, got {n_args}", listed(known.iter().copied()))
+            format!("`{name}` takes {}, got {n_args}", arguments(known.iter().copied()))
         };
         self.put(position, message);
     }
@@ -318,7 +373,7 @@ impl Check<'_> {
         let message = if n_known.is_empty() {
             format!("no value has a method `{name}`{}", self.did_you_mean(name))
         } else {
-            format!("method `{name}` takes {} arguments, got {n_args}", listed(n_known.into_iter()))
+            format!("method `{name}` takes {}, got {n_args}", arguments(n_known.into_iter()))
         };
         self.put(position, message);
     }
@@ -365,10 +420,11 @@ fn closed(name: &str) -> String {
 }
 
 fn wrong_arity(path: &str, arity: std::ops::RangeInclusive<usize>, n_args: usize, signature: &str) -> String {
-    format!("`{path}` takes {} arguments, got {n_args}: {signature}", listed(arity))
+    format!("`{path}` takes {}, got {n_args}: {signature}", arguments(arity))
 }
 
-fn listed(numbers: impl Iterator<Item = usize>) -> String {
+fn arguments(numbers: impl Iterator<Item = usize>) -> String {
     let numbers: Vec<String> = numbers.map(|n| n.to_string()).collect();
-    numbers.join(" or ")
+    let word = if numbers == ["1"] { "argument" } else { "arguments" };
+    format!("{} {word}", numbers.join(" or "))
 }

@@ -3,6 +3,35 @@
 /// A hint for a syntax error on this line; `previous` is the last line before it with code.
 pub fn hint(message: &str, line: &str, previous: Option<(usize, &str)>) -> Option<String> {
     let code = line.trim();
+    if message.contains("maximum complexity") {
+        return Some("give parts of the expression to variables".to_owned());
+    }
+    if let Some(hint) = python_construct(line) {
+        return Some(hint);
+    }
+    if message.contains("';'") {
+        return Some(match previous {
+            Some((number, previous)) if !previous.trim_end().ends_with([';', '{', '}', ',']) => {
+                format!("add `;` at the end of line {number}")
+            }
+            _ => "statements end with `;`".to_owned(),
+        });
+    }
+    if message.contains("reserved keyword") || message.contains("reserved symbol") {
+        return Some("choose another name".to_owned());
+    }
+    if code.contains('\'') {
+        return Some("strings are written in double quotes".to_owned());
+    }
+    if code.contains('{') && code.contains("\":") {
+        return Some("maps are written #{key: value}".to_owned());
+    }
+    None
+}
+
+/// A construct of Python that has another form here.
+pub fn python_construct(line: &str) -> Option<String> {
+    let code = line.trim();
     let starts = |word: &str| code.strip_prefix(word).is_some_and(|rest| rest.starts_with([' ', '(', ':']));
     if starts("def") {
         return Some("functions are written `fn name(a, b) { ... }`".to_owned());
@@ -29,23 +58,6 @@ pub fn hint(message: &str, line: &str, previous: Option<(usize, &str)>) -> Optio
     }
     if code.contains('[') && code.contains(" for ") && code.contains(" in ") {
         return Some("there are no comprehensions; write list.filter(|x| ...).map(|x| ...)".to_owned());
-    }
-    if message.contains("';'") {
-        return Some(match previous {
-            Some((number, previous)) if !previous.trim_end().ends_with([';', '{', '}', ',']) => {
-                format!("add `;` at the end of line {number}")
-            }
-            _ => "statements end with `;`".to_owned(),
-        });
-    }
-    if message.contains("reserved keyword") || message.contains("reserved symbol") {
-        return Some("choose another name".to_owned());
-    }
-    if code.contains('\'') {
-        return Some("strings are written in double quotes".to_owned());
-    }
-    if code.contains('{') && code.contains("\":") {
-        return Some("maps are written #{key: value}".to_owned());
     }
     None
 }

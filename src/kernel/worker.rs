@@ -17,8 +17,10 @@ use tokio_util::sync::CancellationToken;
 use super::{Cell, CellError, CellReport, CellStatus, Kernel, KernelContext};
 use crate::error_code::ErrorCode;
 
-/// Rhai evaluates, copies and drops values by recursion. This is address space; a page costs memory once it is touched.
-pub const STACK_BYTES: usize = 64 << 20;
+/// Rhai evaluates, hashes and drops values by recursion, and a script can nest values by nearly one level per operation: closures that
+/// capture closures are never copied. The default limit of operations takes about 500 MiB of stack in an unoptimised build to drop
+/// the deepest such value. This is address space; a page costs memory only once it is touched.
+pub const STACK_BYTES: usize = 1 << 30;
 
 /// How long a cell may be overdue before its kernel is replaced. Scripts notice their limits within milliseconds; a measurement over a
 /// whole image takes longer.

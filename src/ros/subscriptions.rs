@@ -93,7 +93,7 @@ impl Inputs<'_> {
             let (app, name) = (self.app.clone(), camera.name.clone());
             let latched = QosProfile::default().keep_last(1).reliable().transient_local();
             self.each::<LabelNamesMsg>(camera.label_names_topic.clone(), latched, move |message| {
-                label_names(message).and_then(|names| app.set_label_names(&name, names))
+                app.set_label_names(&name, label_names(message))
             })?;
         }
         Ok(())

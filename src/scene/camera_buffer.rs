@@ -23,6 +23,7 @@ pub(super) struct CameraBuffer {
     pub depth: Stream,
     pub labels: Stream,
     names: Option<Arc<LabelNames>>,
+    names_problem: Option<InputProblem>,
     info: Option<(FrameId, RawCameraInfo)>,
     model: Option<Result<Arc<CameraModel>, InputProblem>>,
 }
@@ -36,6 +37,7 @@ impl CameraBuffer {
             labels: Stream::new(StreamKind::Labels, &config.labels_topic),
             config: Arc::new(config),
             names: None,
+            names_problem: None,
             info: None,
             model: None,
         }
@@ -58,6 +60,13 @@ impl CameraBuffer {
 
     pub fn set_names(&mut self, names: LabelNames) {
         self.names = Some(Arc::new(names));
+        self.names_problem = None;
+    }
+
+    /// Names that cannot be read: what label images mean that arrive from now on is not known until better ones come.
+    pub fn set_names_problem(&mut self, problem: InputProblem) {
+        self.names = None;
+        self.names_problem = Some(problem);
     }
 
     /// Takes a calibration; one that is equal to the last costs nothing.
@@ -93,7 +102,7 @@ impl CameraBuffer {
     /// What the ids of a label image mean: by the names known when it arrived, and for ids they lack by the newest.
     ///
     /// # Errors
-    /// `SEGMENTATION_UNAVAILABLE` when no name is known.
+    /// `SEGMENTATION_UNAVAILABLE` when no name is known, `BAD_INPUT` when the newest names could not be read.
     pub fn names_of(&self, labels: &BufferedImage) -> Result<Arc<LabelNames>, InputProblem> {
         let newest = self.names.clone().unwrap_or_default();
         let names = if labels.names.by_id.is_empty() || Arc::ptr_eq(&labels.names, &newest) {
@@ -104,13 +113,13 @@ impl CameraBuffer {
             Arc::new(names)
         };
         if names.by_id.is_empty() {
-            return Err(InputProblem {
+            return Err(self.names_problem.clone().unwrap_or_else(|| InputProblem {
                 code: ErrorCode::SegmentationUnavailable,
                 message: format!(
                     "no label names were received on \"{}\" for the label image on \"{}\"",
                     self.config.label_names_topic, self.config.labels_topic
                 ),
-            });
+            }));
         }
         Ok(names)
     }
@@ -310,5 +319,23 @@ mod tests {
         camera.set_names(names(&[(1, "bowl"), (3, "chair")]));
         assert_eq!(*camera.names_of(&first).unwrap(), names(&[(1, "bowl"), (3, "chair")]));
         assert_eq!(*camera.names_of(&second).unwrap(), names(&[(1, "mug"), (2, "table"), (3, "chair")]));
+    }
+
+    #[test]
+    fn names_that_cannot_be_read_stand_in_the_way_until_better_ones_come() {
+        let mug = || LabelNames { by_id: [(1, ("mug".to_owned(), 1.0))].into() };
+        let config = SceneConfig::default();
+        let mut camera = CameraBuffer::new(CameraConfig::named("front"));
+        camera.set_names(mug());
+        camera.keep(StreamKind::Labels, image(1000, 1), &config);
+        let before = camera.labels.buffer.newest().unwrap().clone();
+        let problem = InputProblem { code: ErrorCode::BadInput, message: "2 ids, 1 name".to_owned() };
+        camera.set_names_problem(problem.clone());
+        camera.keep(StreamKind::Labels, image(2000, 1), &config);
+        let after = camera.labels.buffer.newest().unwrap().clone();
+        assert_eq!(*camera.names_of(&before).unwrap(), mug());
+        assert_eq!(camera.names_of(&after), Err(problem));
+        camera.set_names(mug());
+        assert_eq!(*camera.names_of(&after).unwrap(), mug());
     }
 }

@@ -120,6 +120,18 @@ impl SceneBuffer {
         Ok(())
     }
 
+    /// Label names came that cannot be read: label images that arrive from now on are `BAD_INPUT` until better names come.
+    ///
+    /// # Errors
+    /// `problem` with the topic, for the log; `INVALID_GOAL` for a camera that is not configured.
+    pub fn refuse_label_names(&mut self, camera: &str, problem: InputProblem) -> Result<(), InputProblem> {
+        let camera = self.camera_mut(camera)?;
+        let message = format!("{problem}, on \"{}\"", camera.config.label_names_topic);
+        let problem = InputProblem { message, ..problem };
+        camera.set_names_problem(problem.clone());
+        Err(problem)
+    }
+
     /// Takes transforms; what cannot be used is left out and returned.
     pub fn push_transforms(&mut self, transforms: &[StampedTransform], is_static: bool) -> Vec<InputProblem> {
         transforms.iter().filter_map(|transform| self.tf.insert(transform, is_static).err()).collect()

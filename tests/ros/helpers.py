@@ -137,6 +137,23 @@ class Ros:
         finally:
             self.node.destroy_client(client)
 
+    def spinning(self, function):
+        """What `function` returns, called by the thread that spins.
+
+        rclpy's action client notes a request only after it was sent: called from elsewhere it may lose a quick reply.
+        """
+        done = threading.Event()
+        returned = []
+
+        def call():
+            returned.append(function())
+            done.set()
+
+        self._executor.create_task(call)
+        if not done.wait(10):
+            raise TimeoutError('the spinning thread is busy or gone')
+        return returned[0]
+
     def wait_for_subscribers(self, publisher, count=1, timeout=10.0):
         wait_until(lambda: publisher.get_subscription_count() >= count, timeout, f'a subscriber of {publisher.topic_name}')
 
@@ -162,12 +179,13 @@ class Ros:
             fields['stamp'] = stamp(fields['stamp'])
         self.wait_for_action(action, timeout)
         feedback = []
-        future = self.action(action).send_goal_async(
-            AskSpatial.Goal(question=question, **fields), feedback_callback=lambda message: feedback.append(message.feedback))
+        goal = AskSpatial.Goal(question=question, **fields)
+        future = self.spinning(lambda: self.action(action).send_goal_async(
+            goal, feedback_callback=lambda message: feedback.append(message.feedback)))
         handle = wait_for(future, timeout, 'the reply to the goal')
         if not handle.accepted:
             raise GoalRejected(question)
-        return Goal(handle, feedback)
+        return Goal(self, handle, feedback)
 
     def ask(self, question, *, timeout=30.0, **fields):
         """Asks and waits: (status, result, feedback). `fields` as for `send`."""
@@ -177,10 +195,11 @@ class Ros:
 class Goal:
     """An accepted goal."""
 
-    def __init__(self, handle, feedback):
+    def __init__(self, ros, handle, feedback):
+        self._ros = ros
         self.handle = handle
         self.feedback = feedback
-        self._result = handle.get_result_async()
+        self._result = ros.spinning(handle.get_result_async)
 
     def answer(self, timeout=30.0):
         response = wait_for(self._result, timeout, 'the result')
@@ -188,7 +207,7 @@ class Goal:
 
     def cancel(self, timeout=10.0):
         """The CancelGoal response; then call `answer`."""
-        return wait_for(self.handle.cancel_goal_async(), timeout, 'the reply to the cancel request')
+        return wait_for(self._ros.spinning(self.handle.cancel_goal_async), timeout, 'the reply to the cancel request')
 
 
 def wait_for(future, timeout, what):

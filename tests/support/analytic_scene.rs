@@ -160,11 +160,7 @@ impl AnalyticScene {
             for u in 0..intrinsics.width_px {
                 let ray = Vector3::from(intrinsics.unproject(f64::from(u), f64::from(v), 1.0));
                 let direction = fixed_from_camera.rotation * ray;
-                let nearest = self
-                    .bodies
-                    .iter()
-                    .filter_map(|(label, shape)| Some((shape.hit(&origin, &direction)?, *label)))
-                    .min_by(|a, b| a.0.total_cmp(&b.0));
+                let nearest = self.nearest_hit(&origin, &direction);
                 depth_m.push(nearest.map_or(f32::NAN, |(t, _)| t as f32));
                 label_ids.push(nearest.map_or(0, |(_, label)| label));
             }
@@ -180,21 +176,32 @@ impl AnalyticScene {
         label: u32,
         times: u32,
     ) -> Vec<Point3<f64>> {
-        let scale = f64::from(times);
-        let fine = Intrinsics {
-            width_px: intrinsics.width_px * times,
-            height_px: intrinsics.height_px * times,
-            fx_px: intrinsics.fx_px * scale,
-            fy_px: intrinsics.fy_px * scale,
-            cx_px: (intrinsics.cx_px + 0.5) * scale - 0.5,
-            cy_px: (intrinsics.cy_px + 0.5) * scale - 0.5,
+        let coarse = self.render(intrinsics, fixed_from_camera);
+        let Some(around) = coarse.mask(label).bounding_box() else { return Vec::new() };
+        let origin = Point3::from(fixed_from_camera.translation.vector);
+        // Fine rays fill each pixel evenly; what shows lies at most a pixel beyond the coarse outline.
+        let fine = |low: u32, high: u32, size: u32| {
+            let first = low.saturating_sub(1) * times;
+            let end = (high + 2).min(size) * times;
+            (first..end).map(move |step| (f64::from(step) + 0.5) / f64::from(times) - 0.5)
         };
-        let view = self.render(&fine, fixed_from_camera);
-        view.cloud(Some(label), &DepthNoise::default(), PoseSigma::default(), 0)
-            .points_m
+        let mut points = Vec::new();
+        for v in fine(around.v_min_px, around.v_max_px, intrinsics.height_px) {
+            for u in fine(around.u_min_px, around.u_max_px, intrinsics.width_px) {
+                let direction = fixed_from_camera.rotation * Vector3::from(intrinsics.unproject(u, v, 1.0));
+                if let Some((t, _)) = self.nearest_hit(&origin, &direction).filter(|(_, found)| *found == label) {
+                    points.push(origin + direction * t);
+                }
+            }
+        }
+        points
+    }
+
+    fn nearest_hit(&self, origin_m: &Point3<f64>, direction: &Vector3<f64>) -> Option<(f64, u32)> {
+        self.bodies
             .iter()
-            .map(|p| Point3::new(f64::from(p[0]), f64::from(p[1]), f64::from(p[2])))
-            .collect()
+            .filter_map(|(label, shape)| Some((shape.hit(origin_m, direction)?, *label)))
+            .min_by(|a, b| a.0.total_cmp(&b.0))
     }
 }
 

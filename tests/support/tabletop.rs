@@ -1,6 +1,6 @@
 //! A tabletop with known truth, seen twice by a robot's camera, and the way to ask about it.
 
-#![allow(dead_code, missing_docs, reason = "each including test uses a part")]
+#![allow(dead_code, missing_docs, clippy::unwrap_used, reason = "each including test uses a part")]
 
 use std::{
     collections::BTreeMap,

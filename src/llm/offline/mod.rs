@@ -28,7 +28,7 @@ pub struct OfflineBrain;
 
 impl ChatModel for OfflineBrain {
     fn name(&self) -> &str {
-        "offline"
+        "offline-grammar"
     }
 
     fn complete<'a>(&'a self, request: &'a ChatRequest) -> BoxFuture<'a, Result<ChatReply, ModelError>> {
@@ -46,7 +46,7 @@ fn next_turn(request: &ChatRequest) -> Result<String, ModelError> {
         .map_err(|nearest| ModelError::UnsupportedQuestion(unsupported(&brief, nearest.example)))?;
     let cells: Vec<String> = viewers(&reading).iter().map(|viewer| write_cell(&reading, &brief, viewer)).collect();
     let was_tried = |cell: &String| said(Role::Assistant).any(|message| message.text.contains(cell.as_str()));
-    let failure = said(Role::User).last().and_then(|message| FailureLine::find_in(&message.text));
+    let failure = said(Role::User).next_back().and_then(|message| FailureLine::find_in(&message.text));
 
     let untried = cells.iter().find(|cell| !was_tried(cell));
     let cell = match (failure, untried) {

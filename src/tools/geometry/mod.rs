@@ -23,6 +23,9 @@ pub struct Geometry;
 pub fn register(tools: &mut Toolbox<'_, Geometry>) {
     tools.add("surface_distance", |_, [a, b]| distances::surface_distance(&object(&a, "a")?, &object(&b, "b")?));
     tools.add("distance_from", |session, [origin, a]| distances::distance_from(session, &origin, &object(&a, "a")?));
+    tools.add("distance_to_edge", |session, [a, surface]| {
+        distances::distance_to_edge(session, &object(&a, "a")?, &object(&surface, "surface")?)
+    });
     tools.add("bearing", |session, [a]| distances::bearing(session, &object(&a, "a")?, "robot"));
     tools.add("bearing", |session, [a, frame]| distances::bearing(session, &object(&a, "a")?, &text(&frame, "frame")?));
     tools.add("height", |_, [a]| heights::height(&object(&a, "a")?));

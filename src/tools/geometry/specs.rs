@@ -27,6 +27,13 @@ pub const SPECS: &[ToolSpec] = &[
         example: "ReturnAnswer(tools.Geometry.distance_from(\"robot\", tools.Scene.find(\"mug\")));",
     },
     ToolSpec {
+        path: "tools.Geometry.distance_to_edge",
+        params: &[A, Param::required("surface", "Object")],
+        returns: "Measurement",
+        doc: "Horizontal distance from a thing to the nearest edge of the surface it stands on, metres; negative where it overhangs.",
+        example: "ReturnAnswer(tools.Geometry.distance_to_edge(tools.Scene.find(\"mug\"), tools.Scene.find(\"table\")));",
+    },
+    ToolSpec {
         path: "tools.Geometry.bearing",
         params: &[A, Param::optional("frame", "frame name; \"robot\" when left out")],
         returns: "Measurement",

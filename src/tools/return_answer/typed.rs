@@ -56,6 +56,13 @@ pub fn draft(session: &Arc<Session>, value: &Dynamic, options: &Options) -> Resu
     if value.is_int() || value.is_float() {
         return bare_number(value, options);
     }
+    // Three measurements are a list of sizes unless a position is asked for.
+    let is_measured = |list: &Array| !list.is_empty() && list.iter().all(|item| item.is::<MeasurementValue>());
+    if session.context.answer_kind != AnswerKind::Point
+        && let Some(list) = value.read_lock::<Array>().filter(|list| is_measured(list))
+    {
+        return listed(&list);
+    }
     if let Some(position) = optional_point(value)? {
         return bare_position(session, position, options);
     }
@@ -166,6 +173,8 @@ fn bare_position(
 fn listed(list: &Array) -> Result<Draft, ToolError> {
     let mut items = Vec::with_capacity(list.len());
     let mut numbers: Vec<Quantity> = Vec::new();
+    // Several measurements of one thing are told apart by what was measured.
+    let mut methods: Vec<String> = Vec::new();
     let mut evidence: Vec<Evidence> = Vec::new();
     for (i, item) in list.iter().enumerate() {
         if let Some(object) = item.read_lock::<ObjectValue>() {
@@ -173,6 +182,7 @@ fn listed(list: &Array) -> Result<Draft, ToolError> {
             evidence.push(object.evidence("item")?);
         } else if let Some(measurement) = item.read_lock::<MeasurementValue>() {
             items.push(measurement.subject.clone());
+            methods.push(format!("{}: {}", measurement.subject, measurement.method));
             numbers.push(measurement.quantity);
             evidence.extend(measurement.evidence.iter().cloned());
         } else if let Some(said) = item.read_lock::<ImmutableString>() {
@@ -189,6 +199,9 @@ fn listed(list: &Array) -> Result<Draft, ToolError> {
         return Err(ToolError::argument(format!(
             "{n} of {all} items are Measurements; give all items a number or none"
         )));
+    }
+    if !numbers.is_empty() && items.windows(2).all(|pair| pair[0] == pair[1]) {
+        items = methods;
     }
     let text = if items.is_empty() { "nothing".to_owned() } else { list_text(&items, &numbers) };
     Ok(Draft { value: AnswerValue::List { items, numbers }, text, evidence })

@@ -42,7 +42,8 @@ pub fn find(session: &Arc<Session>, name: &str) -> Result<ObjectValue, ToolError
     }
 }
 
-/// One object per name: all from the newest view that shows them all, else each from its own newest view.
+/// One object per name: all from one of the newest views where one shows them all, else each from the newest view that shows it
+/// best. Never from older views: what was there and is gone must not be measured as if it still were.
 ///
 /// # Errors
 /// As [`find`].
@@ -50,7 +51,7 @@ pub fn find_together(session: &Arc<Session>, names: &[String]) -> Result<Vec<Obj
     if names.is_empty() {
         return Err(ToolError::argument("names is an empty list, wanted at least one name"));
     }
-    for view in session.context.snapshot.views.iter().rev() {
+    for view in session.context.snapshot.newest_views() {
         if let Some(all) = all_in(session, view, names)? {
             return Ok(all);
         }

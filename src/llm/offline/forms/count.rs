@@ -6,6 +6,7 @@ use crate::llm::offline::{
         Piece::{Eval, Say},
         Value, literal, sentence, the,
     },
+    forms::support::contents_of,
     grammar::QuestionForm,
 };
 
@@ -72,6 +73,61 @@ pub const FORMS: &[QuestionForm] = &[
         answers: "Number, 1",
         doc: "objects that touch it from above",
         write_cell: |w| write_count_on(w, "resting_on", "rest directly on", ": "),
+    },
+    QuestionForm {
+        id: "count_in",
+        patterns: &["how many object $is [there] [lying|contained] in {b}", "how many object does {b} contain"],
+        example: "How many objects are in the bowl?",
+        answers: "Number, 1",
+        doc: "objects that lie inside a container",
+        write_cell: |w| {
+            let text = sentence(&[
+                Eval("`${n}`"),
+                Say(&format!(" objects lie in {}: ", the(w.name("b")))),
+                Eval("if n == 0 { \"none\" } else { names(contents) }"),
+                Say("."),
+            ]);
+            let submit = w.submit(Value::Count("n"), &text, "contents + [b]");
+            format!("{}let n = contents.len();\n{submit}", contents_of(w))
+        },
+    },
+    QuestionForm {
+        id: "is_anything_on",
+        patterns: &[
+            "$is there (anything|something|object) on [top of] {b}",
+            "$is (anything|something) [standing|lying] on [top of] {b}",
+        ],
+        example: "Is there anything on the table?",
+        answers: "Bool",
+        doc: "whether any object rests on it",
+        write_cell: |w| {
+            let text = sentence(&[
+                Say(&format!("On {}: ", the(w.name("b")))),
+                Eval("if carried.len() == 0 { \"nothing\" } else { names(carried) }"),
+                Say("."),
+            ]);
+            let submit = w.submit(Value::Bool("carried.len() > 0"), &text, "carried + [b]");
+            format!("{}let carried = tools.Geometry.stacked_on(b, tools.Scene.objects());\n{submit}", w.find("b", "b"))
+        },
+    },
+    QuestionForm {
+        id: "is_empty",
+        patterns: &["$is {b} empty"],
+        example: "Is the bowl empty?",
+        answers: "Bool",
+        doc: "whether nothing rests on it and nothing lies in it",
+        write_cell: |w| {
+            let text = sentence(&[
+                Say(&format!("On or in {}: ", the(w.name("b")))),
+                Eval("if contents.len() == 0 { \"nothing\" } else { names(contents) }"),
+                Say("."),
+            ]);
+            let submit = w.submit(Value::Bool("contents.len() == 0"), &text, "contents + [b]");
+            format!(
+                "{}if contents.len() == 0 {{ contents = tools.Geometry.stacked_on(b, tools.Scene.objects()); }}\n{submit}",
+                contents_of(w)
+            )
+        },
     },
     QuestionForm {
         id: "count_of_on",

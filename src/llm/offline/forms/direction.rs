@@ -89,6 +89,35 @@ pub const FORMS: &[QuestionForm] = &[
         },
     },
     QuestionForm {
+        id: "what_is_on_side",
+        patterns: &[
+            "(what|which object) $is [there] $side {b} $view",
+            "(list|name) object $side {b} $view",
+            "$seen (what|which object) $is $side {b}",
+        ],
+        example: "What is to the left of the box?",
+        answers: "List: names",
+        doc: "every object that clearly lies there, for a viewer (the robot when none is named); the text names those too close to call",
+        write_cell: |w| {
+            let side = w.name("side");
+            let text = sentence(&[
+                Say(&format!("Seen from {}, {} {}: ", w.place_words(), side_words(side), the(w.name("b")))),
+                Eval("if there.len() == 0 { \"nothing\" } else { names(there) }"),
+                Eval("if unclear.len() == 0 { \"\" } else { \"; too close to call: \" + names(unclear) }"),
+                Say("."),
+            ]);
+            let submit = w.submit(Value::List("there"), &text, "there + [b]");
+            format!(
+                "{}{}let there = [];\nlet unclear = [];\nfor object in things() {{\n    if object.id != b.id {{\n        \
+                 let r = tools.Geometry.side_of(object, {}, b, viewer);\n        \
+                 if !r.clear {{ unclear.push(object); }} else if r.holds {{ there.push(object); }}\n    }}\n}}\n{submit}",
+                w.find("b", "b"),
+                w.bind_viewer(),
+                literal(side)
+            )
+        },
+    },
+    QuestionForm {
         id: "which_side_of",
         patterns: &[
             "[on|to] (which|what) side of {b} $is {a} $view",
@@ -156,6 +185,7 @@ pub const FORMS: &[QuestionForm] = &[
         patterns: &[
             "[on|to] (which|what) side of {body} $is {a}",
             "[on|to] (which|what) side $is {a}",
+            "(which|what) side $is {a} on",
             "(which|what) side of {body} $is {a} on",
         ],
         example: "On which side of the robot is the mug?",

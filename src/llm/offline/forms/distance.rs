@@ -7,6 +7,7 @@ use crate::llm::offline::{
         Value, literal, sentence, the,
     },
     grammar::QuestionForm,
+    slots::Place,
 };
 
 /// The forms about distance.
@@ -22,6 +23,9 @@ pub const FORMS: &[QuestionForm] = &[
             "how far is it (from {a} to {b}|between {a} and {b})",
             "how close $is {a} to {b}",
             "$what distance (between {a} and {b}|from {a} to {b}|of {a} (from|to) {b})",
+            "how many (m|cm|mm) $is {a} [away] from {b}",
+            "how many (m|cm|mm) apart $is {a} and {b}",
+            "how much (space|room|distance) $is [there] between {a} and {b}",
             "how (wide|big|large) $is (gap|space|distance) between {a} and {b}",
             "$what (gap|clearance|width of gap|size of gap) between {a} and {b}",
         ],
@@ -69,6 +73,28 @@ pub const FORMS: &[QuestionForm] = &[
         },
     },
     QuestionForm {
+        id: "distance_to_edge",
+        patterns: &[
+            "how far [away] $is {a} [away] from [closest] (edge|rim) of {b}",
+            "how far [away] $is {a} [away] from {b} ['s] edge",
+            "how far [away] {a} $is from (edge of {b}|{b} ['s] edge)",
+            "how close $is {a} to [closest] (edge of {b}|{b} ['s] edge)",
+            "$what distance (from|between|of) {a} (to|and|from) [closest] (edge of {b}|{b} ['s] edge)",
+        ],
+        example: "How far is the mug from the table edge?",
+        answers: "Number, m",
+        doc: "horizontal distance to the nearest visible edge of the surface beneath, negative where it overhangs",
+        write_cell: |w| {
+            let text = sentence(&[
+                Say(&format!("From {} to the nearest edge of {}: ", the(w.name("a")), the(w.name("b")))),
+                Eval("`${d}`"),
+                Say(" horizontally."),
+            ]);
+            let submit = w.submit(Value::Number("d"), &text, "[d]");
+            format!("{}let d = tools.Geometry.distance_to_edge(a, b);\n{submit}", w.find_two())
+        },
+    },
+    QuestionForm {
         id: "distance_from",
         patterns: &[
             "how far [away] $is {a} [away] [from {origin}]",
@@ -90,6 +116,45 @@ pub const FORMS: &[QuestionForm] = &[
             ]);
             let submit = w.submit(Value::Number("d"), &text, "[d]");
             format!("{}{}let d = tools.Geometry.distance_from(viewer, a);\n{submit}", w.find("a", "a"), w.bind_viewer())
+        },
+    },
+    QuestionForm {
+        id: "distance_to_nearest",
+        patterns: &[
+            "how far [away] $is closest {a} [away] [from {place}]",
+            "how far [away] $is closest {object:object=object} [away] [from {place}]",
+            "$what distance to closest ({a}|{object:object=object}) [from {place}]",
+        ],
+        example: "How far is the nearest cup?",
+        answers: "Number, m",
+        doc: "smallest distance to any object with one name (or any object), from the robot when nothing is named",
+        write_cell: |w| {
+            let (found, what) = if w.name("object") == "object" {
+                ("things()".to_owned(), "object".to_owned())
+            } else {
+                (format!("tools.Scene.find_all({})", literal(w.name("a"))), w.name("a").to_owned())
+            };
+            let is_object = matches!(w.place(), Place::Object(_));
+            let (skip, measure) = if is_object {
+                ("object.id != viewer.id", "tools.Geometry.surface_distance(viewer, object)")
+            } else {
+                ("true", "tools.Geometry.distance_from(viewer, object)")
+            };
+            let text = sentence(&[
+                Say(&format!("From {} to the nearest {what}, ", w.place_words())),
+                Eval("nearest.label"),
+                Say(": "),
+                Eval("`${d}`"),
+                Say("."),
+            ]);
+            let submit = w.submit(Value::Number("d"), &text, "[d]");
+            let nothing = literal(&format!("no visible object fits \"{what}\""));
+            format!(
+                "{}let d = ();\nlet nearest = ();\nfor object in {found} {{\n    if {skip} {{\n        let m = {measure};\n        \
+                 if d == () || m.value < d.value {{ d = m; nearest = object; }}\n    }}\n}}\n\
+                 if d == () {{ Refuse(\"NOT_VISIBLE\", {nothing}); }}\n{submit}",
+                w.bind_viewer()
+            )
         },
     },
     QuestionForm {

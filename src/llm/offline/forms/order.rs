@@ -267,7 +267,10 @@ fn write_order(w: &CellWriter<'_>, find: &str) -> String {
             format!(
                 "let rows = [];\nfor object in found {{\n    rows.push(#{{object: object, m: {}}});\n}}\n\
                  rows.sort(|p, q| if p.m.value {before} q.m.value {{ -1 }} else {{ 1 }});\n\
-                 let ordered = rows.map(|row| row.object);\n",
+                 for i in 1..rows.len() {{\n    let lead = (rows[i].m - rows[i - 1].m).abs();\n    \
+                 if lead.value < 2.0 * lead.sigma {{\n        Refuse(\"NOT_MEASURABLE\", \
+                 `too close to call: ${{rows[i - 1].object.label}} at ${{rows[i - 1].m}} and ${{rows[i].object.label}} at ${{rows[i].m}}`);\n    \
+                 }}\n}}\nlet ordered = rows.map(|row| row.object);\n",
                 distance_call(w)("object")
             )
         }

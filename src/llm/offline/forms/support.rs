@@ -123,13 +123,7 @@ pub const FORMS: &[QuestionForm] = &[
                 Say("."),
             ]);
             let submit = w.submit(Value::List("contents"), &text, "contents + [b]");
-            format!(
-                "{}let contents = [];\nfor object in tools.Scene.objects() {{\n    if object.id != b.id {{\n        \
-                 let r = tools.Geometry.inside(object, b);\n        {}        \
-                 if r.holds {{ contents.push(object); }}\n    }}\n}}\n{submit}",
-                w.find("b", "b"),
-                clear_or_refuse("r")
-            )
+            format!("{}{submit}", contents_of(w))
         },
     },
 ];
@@ -146,4 +140,15 @@ fn write_relation(w: &CellWriter<'_>, call: &str, words: &str) -> String {
         Say(")."),
     ]);
     format!("{}let r = tools.Geometry.{call};\n{}", w.find_two(), w.submit(Value::Relation("r"), &text, "[r]"))
+}
+
+/// Collects what lies in `b` as `contents`; refuses when one thing is too close to call.
+pub(super) fn contents_of(w: &CellWriter<'_>) -> String {
+    format!(
+        "{}let contents = [];\nfor object in tools.Scene.objects() {{\n    if object.id != b.id {{\n        \
+         let r = tools.Geometry.inside(object, b);\n        {}        \
+         if r.holds {{ contents.push(object); }}\n    }}\n}}\n",
+        w.find("b", "b"),
+        clear_or_refuse("r")
+    )
 }

@@ -1,0 +1,134 @@
+//! Text and equality of lists and maps. Rhai's own walk them by recursion without bound; these end where values are nested too deep and
+//! where text gets too long.
+
+use rhai::{Array, Dynamic, Engine, FnPtr, Map, NativeCallContext};
+
+use super::nesting;
+use crate::tools::{RhaiResult, ToolError};
+
+/// Characters of one value's text.
+const MAX_TEXT_CHARS: usize = 100_000;
+
+/// Replaces Rhai's own functions.
+pub fn register(engine: &mut Engine) {
+    for name in ["to_string", "to_debug"] {
+        engine
+            .register_fn(name, |context: NativeCallContext, list: Array| text(&context, &Dynamic::from(list)))
+            .register_fn(name, |context: NativeCallContext, map: Map| text(&context, &Dynamic::from(map)))
+            .register_fn(name, |_: FnPtr| "closure".to_owned());
+    }
+    engine
+        .register_fn("==", |context: NativeCallContext, a: Array, b: Array| lists_equal(&context, &a, &b))
+        .register_fn("!=", |context: NativeCallContext, a: Array, b: Array| {
+            lists_equal(&context, &a, &b).map(|equal| !equal)
+        })
+        .register_fn("==", |context: NativeCallContext, a: Map, b: Map| maps_equal(&context, &a, &b))
+        .register_fn("!=", |context: NativeCallContext, a: Map, b: Map| {
+            maps_equal(&context, &a, &b).map(|equal| !equal)
+        })
+        .register_fn("to_json", |map: &mut Map| -> RhaiResult<String> {
+            if map.values().any(nesting::is_too_deep) {
+                return too_deep();
+            }
+            serde_json::to_string(&Dynamic::from(map.clone()))
+                .map_err(|error| ToolError::argument(format!("this map has no JSON: {error}")).into())
+        });
+}
+
+fn too_deep<T>() -> RhaiResult<T> {
+    Err(ToolError::argument(format!("the value is nested deeper than {} lists; keep lists flat", nesting::MAX_DEPTH))
+        .into())
+}
+
+/// As `print` shows it: values of tools have their own text.
+pub fn text(context: &NativeCallContext<'_>, value: &Dynamic) -> String {
+    let mut out = String::new();
+    if let Some(words) = value.read_lock::<rhai::ImmutableString>() {
+        return words.to_string();
+    }
+    write(context, value, nesting::MAX_DEPTH, &mut out);
+    out
+}
+
+fn write(context: &NativeCallContext<'_>, value: &Dynamic, depth_left: usize, out: &mut String) {
+    if out.len() > MAX_TEXT_CHARS || depth_left == 0 {
+        out.push_str("...");
+        return;
+    }
+    if let Some(list) = value.read_lock::<Array>() {
+        out.push('[');
+        for (i, item) in list.iter().enumerate() {
+            out.push_str(if i == 0 { "" } else { ", " });
+            write(context, item, depth_left - 1, out);
+            if out.len() > MAX_TEXT_CHARS {
+                break;
+            }
+        }
+        out.push(']');
+    } else if let Some(map) = value.read_lock::<Map>() {
+        out.push_str("#{");
+        for (i, (key, item)) in map.iter().enumerate() {
+            out.push_str(if i == 0 { "" } else { ", " });
+            out.push_str(&format!("{key:?}: "));
+            write(context, item, depth_left - 1, out);
+            if out.len() > MAX_TEXT_CHARS {
+                break;
+            }
+        }
+        out.push('}');
+    } else if value.is::<FnPtr>() {
+        out.push_str("closure");
+    } else {
+        let mut item = value.clone().flatten();
+        match context.call_native_fn_raw("to_debug", true, &mut [&mut item]) {
+            Ok(words) => out.push_str(&words.to_string()),
+            Err(_) => out.push_str(value.type_name()),
+        }
+    }
+}
+
+fn lists_equal(context: &NativeCallContext<'_>, a: &Array, b: &Array) -> RhaiResult<bool> {
+    if a.iter().chain(b).any(nesting::is_too_deep) {
+        return too_deep();
+    }
+    if a.len() != b.len() {
+        return Ok(false);
+    }
+    for (x, y) in a.iter().zip(b) {
+        if !equal(context, x, y)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn maps_equal(context: &NativeCallContext<'_>, a: &Map, b: &Map) -> RhaiResult<bool> {
+    if a.values().chain(b.values()).any(nesting::is_too_deep) {
+        return too_deep();
+    }
+    if a.len() != b.len() {
+        return Ok(false);
+    }
+    for (key, x) in a {
+        let Some(y) = b.get(key) else { return Ok(false) };
+        if !equal(context, x, y)? {
+            return Ok(false);
+        }
+    }
+    Ok(true)
+}
+
+fn equal(context: &NativeCallContext<'_>, x: &Dynamic, y: &Dynamic) -> RhaiResult<bool> {
+    let (mut x, mut y) = (x.clone().flatten(), y.clone().flatten());
+    if x.type_id() != y.type_id() && !(is_number(&x) && is_number(&y)) {
+        return Ok(false);
+    }
+    if x.is_unit() {
+        return Ok(true);
+    }
+    Ok(context.call_native_fn_raw("==", true, &mut [&mut x, &mut y])?.as_bool().unwrap_or(false))
+}
+
+fn is_number(value: &Dynamic) -> bool {
+    value.is_int() || value.is_float()
+}
