@@ -4,7 +4,7 @@ use std::{env, fs, path::Path};
 
 #[test]
 fn the_question_page_is_generated() {
-    let body = spatialclaw::llm::offline::grammar_markdown();
+    let body = spatialclaw::llm::offline::grammar::grammar_markdown();
     check("questions.md", &format!("# Questions answered offline\n\n{body}"));
 }
 
