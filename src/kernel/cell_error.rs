@@ -20,6 +20,9 @@ pub fn of_parse(error: &ParseError, map: &SourceMap, nearest: impl Fn(&str) -> O
             Some(hint) => format!("`{name}` is not defined; {hint}"),
             None => variable_not_found(name, nearest(name), map.line(line)),
         },
+        ParseErrorType::ModuleUndefined(_) => {
+            "there are no modules; write tools.Scene.find(...), without `::`".to_owned()
+        }
         other => {
             let message = other.to_string();
             let closed = CLOSED.iter().find(|(word, _)| message.contains(&format!("'{word}'")));

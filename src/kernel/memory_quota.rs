@@ -86,10 +86,12 @@ mod tests {
         let taken = vec![0u8; 1 << 20];
         assert_eq!(held_bytes() - bytes, 1 << 20);
         assert_eq!(n_allocations() - allocations, 1);
-        let elsewhere = std::thread::spawn(held_bytes).join().unwrap();
-        assert!(elsewhere < 1 << 20, "{elsewhere}");
         drop(taken);
         assert_eq!(held_bytes(), bytes);
+        // Starting a thread leaves small blocks to the other one, so only the order of magnitude is told here.
+        let _taken = vec![0u8; 1 << 20];
+        let elsewhere = std::thread::spawn(held_bytes).join().unwrap();
+        assert!(elsewhere < 1 << 20, "{elsewhere}");
     }
 
     #[test]

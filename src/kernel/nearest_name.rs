@@ -12,23 +12,25 @@ pub fn nearest_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) ->
         .map(|(_, known)| known)
 }
 
-/// Insertions, deletions and replacements from `a` to `b` (Levenshtein 1966).
+/// Insertions, deletions, replacements and swaps of neighbours from `a` to `b` (Damerau 1964, each place edited once).
 fn edits(a: &str, b: &str) -> usize {
-    let b: Vec<char> = b.chars().collect();
-    let mut row: Vec<usize> = (0..=b.len()).collect();
-    for (i, from) in a.chars().enumerate() {
-        let mut diagonal = i;
-        let mut left = i + 1;
-        for (to, cell) in b.iter().zip(row.iter_mut().skip(1)) {
-            let best = (*cell + 1).min(left + 1).min(diagonal + usize::from(from != *to));
-            diagonal = std::mem::replace(cell, best);
-            left = best;
+    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
+    let mut rows = vec![(0..=b.len()).collect::<Vec<usize>>()];
+    for (i, from) in a.iter().enumerate() {
+        let mut row = vec![i + 1];
+        for (j, to) in b.iter().enumerate() {
+            let cell =
+                |up: usize, j: usize| rows.get(i + 1 - up).and_then(|row| row.get(j)).copied().unwrap_or(usize::MAX);
+            let replaced = cell(1, j).saturating_add(usize::from(from != to));
+            let removed = cell(1, j + 1).saturating_add(1);
+            let added = row.last().map_or(usize::MAX, |left| left + 1);
+            let is_swap = i > 0 && j > 0 && a.get(i - 1) == Some(to) && b.get(j - 1) == Some(from);
+            let swapped = if is_swap { cell(2, j - 1).saturating_add(1) } else { usize::MAX };
+            row.push(replaced.min(removed).min(added).min(swapped));
         }
-        if let Some(first) = row.first_mut() {
-            *first = i + 1;
-        }
+        rows.push(row);
     }
-    row.last().copied().unwrap_or(0)
+    rows.last().and_then(|row| row.last()).copied().unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -37,9 +39,14 @@ mod tests {
 
     #[test]
     fn edits_are_counted() {
-        for (a, b, expected) in
-            [("", "", 0), ("a", "", 1), ("kitten", "sitting", 3), ("flaw", "lawn", 2), ("same", "same", 0)]
-        {
+        for (a, b, expected) in [
+            ("", "", 0),
+            ("a", "", 1),
+            ("kitten", "sitting", 3),
+            ("flaw", "lawn", 2),
+            ("same", "same", 0),
+            ("psuh", "push", 1),
+        ] {
             assert_eq!(edits(a, b), expected, "{a} {b}");
             assert_eq!(edits(b, a), expected, "{b} {a}");
         }

@@ -100,7 +100,6 @@ fn register_statistics(engine: &mut Engine) {
         })
         .register_fn("min", |list: Array| extreme(&list, "the smallest", |a, b| a < b))
         .register_fn("max", |list: Array| extreme(&list, "the largest", |a, b| a > b))
-        .register_fn("len", |list: Array| list.len() as i64)
         .register_fn("sorted", |list: Array| -> RhaiResult<Array> {
             let mut keyed: Vec<(f64, Dynamic)> = numbers(&list)?.into_iter().zip(list).collect();
             keyed.sort_by(|a, b| a.0.total_cmp(&b.0));

@@ -157,7 +157,8 @@ impl Kernel {
             return Err(vec![CellError { line: None, column: None, message, code: Some(ErrorCode::BudgetExceeded) }]);
         };
         let ast = self.engine.compile_with_scope(&self.scope, &text).map_err(|error| {
-            let names: Vec<&str> = self.scope.iter_raw().map(|(name, ..)| name).collect();
+            let in_scope = self.scope.iter_raw().map(|(name, ..)| name);
+            let names: Vec<&str> = in_scope.chain(source_text::declared_names(&source)).collect();
             let nearest = |name: &str| nearest_name(name, names.iter().copied()).map(str::to_owned);
             vec![cell_error::of_parse(&error, &self.sources, nearest)]
         })?;

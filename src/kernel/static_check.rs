@@ -261,6 +261,9 @@ impl Check<'_> {
         if root.1 != "tools" {
             return;
         }
+        let first_call =
+            rest.iter().find_map(|link| if let Expr::MethodCall(call, _) = link { Some(call) } else { None });
+        self.in_tool_chain.extend(first_call.map(|call| std::ptr::from_ref::<FnCallExpr>(call)));
         let mut path = "tools".to_owned();
         for link in rest {
             match link {
@@ -275,7 +278,6 @@ impl Check<'_> {
                     }
                 }
                 Expr::MethodCall(call, position) => {
-                    self.in_tool_chain.insert(std::ptr::from_ref::<FnCallExpr>(call));
                     path = format!("{path}.{}", call.name);
                     return self.tool_call(&path, call.args.len(), *position);
                 }

@@ -92,6 +92,9 @@ impl KernelHandle {
         match received {
             Ok(Ok(report)) => {
                 guard.disarm();
+                // A kernel that takes this one's place has only the calls that are left.
+                let left = &mut self.context.limits.max_tool_calls;
+                *left = left.saturating_sub(report.n_tool_calls);
                 self.variables.extend(report.variables.iter().map(|variable| variable.name.clone()));
                 report
             }
@@ -111,7 +114,7 @@ impl KernelHandle {
         let lost = if lost.is_empty() { "no variable".to_owned() } else { lost.join(", ") };
         CellReport {
             status,
-            stdout: format!("[the kernel did not end in time and was replaced; lost: {lost}, and all functions]\n"),
+            stdout: format!("[the kernel was replaced; lost: {lost}, and all functions]\n"),
             value: None,
             variables: Vec::new(),
             pictures: Vec::new(),

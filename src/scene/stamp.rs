@@ -52,8 +52,9 @@ impl Stamp {
 
 impl std::fmt::Display for Stamp {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let (sec, nanosec) = self.to_parts();
-        write!(f, "{sec}.{:03}", nanosec / 1_000_000)
+        let sign = if self.nanos < 0 { "-" } else { "" };
+        let millis = self.nanos.unsigned_abs() / 1_000_000;
+        write!(f, "{sign}{}.{:03}", millis / 1000, millis % 1000)
     }
 }
 

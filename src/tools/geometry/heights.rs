@@ -16,7 +16,7 @@ use crate::{
         arguments::object,
         measure::{all_points, object_of, segments},
         values::{MeasurementValue, ObjectValue},
-        viewpoint::same_frame,
+        viewpoint::{same_frame, transform},
     },
 };
 
@@ -31,6 +31,9 @@ const MAX_FLOOR_POINTS: usize = 20_000;
 
 /// Share of all points that a plane must hold to be taken for the floor.
 const MIN_FLOOR_SHARE: f64 = 0.05;
+
+/// A robot stands on the floor, so a surface this much above its base is something else.
+const MAX_ABOVE_ROBOT_M: f64 = 0.1;
 
 /// Planes looked at before giving up on finding the floor.
 const MAX_PLANES: usize = 6;
@@ -236,6 +239,15 @@ fn lowest_plane(session: &Arc<Session>, a: &ObjectValue) -> Result<Floor, ToolEr
     if n_below as f64 > 0.02 * n_all as f64 {
         return Err(no_floor(&format!(
             "{n_below} of {n_all} points lie below the lowest horizontal surface at z = {level_m:.2} m"
+        )));
+    }
+    let robot_m = match transform(session, &a.points.frame, &snapshot.robot_frame, a.points.stamp) {
+        Ok(fixed_from_robot) => fixed_from_robot.translation.z,
+        Err(error) => return Err(no_floor(&format!("the robot's own height is not known: {}", error.message))),
+    };
+    if level_m > robot_m + MAX_ABOVE_ROBOT_M {
+        return Err(no_floor(&format!(
+            "the lowest large horizontal surface is at z = {level_m:.2} m, above the robot's base at z = {robot_m:.2} m"
         )));
     }
     let object = ObjectValue::new("floor", None, crate::tools::values::PointsValue { cloud, ..all }, 1.0, None);
