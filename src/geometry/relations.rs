@@ -36,7 +36,7 @@ pub enum Side {
     Behind,
 }
 
-pub use super::contact::{inside, on_top_of, under};
+pub use super::contact::{inside, on_top_of, support_of, under};
 
 /// Closer than this in the horizontal plane, a direction means nothing.
 const LEAST_HORIZONTAL_M: f64 = 0.05;
