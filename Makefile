@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-core test-ros lint clean distclean
+.PHONY: help setup build demo test test-core test-ros test-demo lint clean distclean
 export CARGO_NET_RETRY ?= 5
 export PIP_NO_INPUT ?= 1
 
@@ -16,13 +16,17 @@ build: ## The package, into build/ and install/ (BUILD_TYPE=Debug builds quicker
 demo: build ## A simulated robot asks, the node answers
 	scripts/demo.sh
 
-test: test-core test-ros ## All tests
+test: test-core test-ros test-demo ## All tests
 
 test-core: ## Tests that need no ROS 2
 	cargo test --locked
 
 test-ros: build ## Tests of the running node
 	scripts/test_ros.sh
+
+test-demo: build ## The demo, judged by the simulator, and tests of simulator and judge
+	scripts/demo.sh
+	scripts/test_ros.sh tests/demo
 
 lint: setup ## Formatting and static checks
 	cargo fmt --check

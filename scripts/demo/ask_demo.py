@@ -109,6 +109,7 @@ class Client(Node):
             goal.time_mode = AskSpatial.Goal.TIME_LAST
             goal.window.sec = int(question.last_secs)
             goal.window.nanosec = int((question.last_secs % 1.0) * 1e9)
+        self.debug = None  # an earlier answer may rest on the very same images
         stages: list[int] = []
         out: dict[str, Any] = {"question": question.text, "asked_nanos": self.sim_nanos(), "result": None}
         start = time.monotonic()

@@ -55,7 +55,7 @@ def compose(world: World, result: dict[str, Any], caption: str, debug: NDArray[n
     if debug is not None:
         side = Image.fromarray(debug)
         side = side.resize((int(side.width * picture.height / side.height), picture.height), Image.Resampling.LANCZOS)
-        _caption(ImageDraw.Draw(side), "the node's debug image", font)
+        _caption(ImageDraw.Draw(side), "the node's debug image", font, top=side.height - 36)  # its own title is above
         both = Image.new("RGB", (picture.width + side.width + 8, picture.height), (255, 255, 255))
         both.paste(picture, (0, 0))
         both.paste(side, (picture.width + 8, 0))
@@ -94,6 +94,6 @@ def _pixels(points: list[dict[str, float]], frame: str, t_secs: float) -> NDArra
     return (camera.project(in_map, t_secs)[:, :2] + 0.5) * SCALE
 
 
-def _caption(draw: ImageDraw.ImageDraw, text: str, font: Any) -> None:
-    draw.rectangle((0, 0, 12 + draw.textlength(text, font=font) + 12, 36), fill=(20, 20, 20))
-    draw.text((12, 6), text, fill=(255, 255, 255), font=font)
+def _caption(draw: ImageDraw.ImageDraw, text: str, font: Any, top: int = 0) -> None:
+    draw.rectangle((0, top, 12 + draw.textlength(text, font=font) + 12, top + 36), fill=(20, 20, 20))
+    draw.text((12, top + 6), text, fill=(255, 255, 255), font=font)

@@ -2,18 +2,23 @@
 //!
 //! One view shows neither the hidden sides of a thing nor what it covers. So *where* two things meet is judged by points: the share of
 //! one thing's points that lie over the other's visible footprint, whichever share is larger. *At what height* they meet is judged by
-//! the other's surface close to the footprint, because the spot beneath is hidden.
+//! the other's surface over or close around the footprint, because the spot beneath is hidden. The placement of a view is common to all
+//! it shows, so it counts only between things of different views.
+
+use nalgebra::Vector3;
 
 use super::{
     GeometryError, PointCloud, Quantity, Unit, UprightBox,
-    boxes::box_of,
+    boxes::{End, box_of, farthest_along},
     footprint::{contains, gap_between, widened},
     relations::Relation,
-    surface::{Surface, SurfacePoint},
+    surface::{Surface, SurfacePoint, UNIFORM_SIGMA, pose_variance},
 };
 
-/// Around a footprint, points still tell the height of the surface beside it.
-const BESIDE_M: f64 = 0.03;
+/// Around a footprint, points still tell the height of the surface beside it; the narrowest ring with enough points counts.
+const BESIDE_M: [f64; 3] = [0.01, 0.03, 0.06];
+/// What counts as over a footprint.
+const OVER_M: f64 = 0.015;
 /// A contact is at most this open or deep, or three standard deviations.
 const LEAST_TOLERANCE_M: f64 = 0.02;
 /// A rim reaches at least this far above the bottom of what it holds, or three standard deviations.
@@ -23,30 +28,7 @@ const OVERLAP_SHARE: f64 = 0.3;
 /// Share of the content that must lie over the container.
 const INSIDE_SHARE: f64 = 0.7;
 /// Fewest points that tell a height.
-const MIN_BESIDE: usize = 10;
-
-struct Thing {
-    surface: Surface,
-    upright: UprightBox,
-}
-
-impl Thing {
-    fn of(cloud: &PointCloud, what: &str) -> Result<Thing, GeometryError> {
-        let surface = Surface::of(cloud, what)?;
-        let upright = box_of(&surface)?;
-        Ok(Thing { surface, upright })
-    }
-
-    /// Points over a footprint widened by `by_m`.
-    fn points_over(&self, footprint_m: &[[f64; 2]], by_m: f64) -> Vec<&SurfacePoint> {
-        let wide = widened(footprint_m, by_m);
-        self.surface.points.iter().filter(|point| contains(&wide, [point.p.x, point.p.y])).collect()
-    }
-
-    fn share_over(&self, footprint_m: &[[f64; 2]], by_m: f64) -> f64 {
-        self.points_over(footprint_m, by_m).len() as f64 / self.surface.points.len().max(1) as f64
-    }
-}
+const MIN_BESIDE: usize = 12;
 
 /// Whether `a` rests on `b`: its bottom touches `b`'s visible surface beneath or beside `a`'s footprint. The margin is what is left of the
 /// tolerance, `max(3 sigma, 2 cm)`; where the footprints are apart, the distance between them, negative.
@@ -58,21 +40,36 @@ pub fn on_top_of(a: &PointCloud, b: &PointCloud) -> Result<Relation, GeometryErr
     if let Some(apart) = apart(&a, &b)? {
         return Ok(apart);
     }
-    let beside = b.points_over(&a.upright.footprint_m, BESIDE_M);
-    let surface_m = if beside.len() >= MIN_BESIDE { height_at_share(&beside, 0.9) } else { b.upright.top_m.value() };
-    let sigma_m = a.upright.bottom_m.sigma().hypot(b.upright.top_m.sigma());
-    let tolerance_m = (3.0 * sigma_m).max(LEAST_TOLERANCE_M);
-    let gap_m = a.upright.bottom_m.value() - surface_m;
-    relation(
-        tolerance_m - gap_m.abs(),
-        sigma_m,
-        format!("bottom is {gap_m:+.3} m from the surface beneath, tolerance {tolerance_m:.3} m"),
-    )
+    let contact = Contact::of(&a, &b);
+    let basis =
+        format!("bottom is {:+.3} m from the surface beneath, tolerance {:.3} m", contact.gap_m, contact.tolerance_m);
+    relation(contact.tolerance_m - contact.gap_m.abs(), contact.sigma_m, basis)
+}
+
+/// The candidate that `a` rests on: of those it is [`on_top_of`], the one with the smallest gap. `None` when there is none.
+///
+/// # Errors
+/// [`GeometryError::TooFewPoints`] for `a`. Candidates with too few points are passed over.
+pub fn support_of(a: &PointCloud, candidates: &[&PointCloud]) -> Result<Option<usize>, GeometryError> {
+    let a = Thing::of(a, "the upper object")?;
+    let mut best: Option<(f64, usize)> = None;
+    for (index, candidate) in candidates.iter().enumerate() {
+        let Ok(candidate) = Thing::of(candidate, "a candidate") else { continue };
+        if apart(&a, &candidate)?.is_some() {
+            continue;
+        }
+        let contact = Contact::of(&a, &candidate);
+        let gap_m = contact.gap_m.abs();
+        if gap_m < contact.tolerance_m && best.is_none_or(|(least_m, _)| gap_m < least_m) {
+            best = Some((gap_m, index));
+        }
+    }
+    Ok(best.map(|(_, index)| index))
 }
 
 /// Whether `a` lies inside the container `b`: over its footprint, with its bottom below the rim, above the container's bottom, and
-/// nothing of the container above it. The margin is the smallest of these heights; where the footprints are apart, the distance
-/// between them, negative.
+/// nothing of the container above it. It may lean out of the top. The margin is the smallest of these heights; where the footprints are
+/// apart, the distance between them, negative.
 ///
 /// # Errors
 /// [`GeometryError::TooFewPoints`].
@@ -81,31 +78,30 @@ pub fn inside(a: &PointCloud, b: &PointCloud) -> Result<Relation, GeometryError>
     if let Some(apart) = apart(&a, &b)? {
         return Ok(apart);
     }
-    let share = a.share_over(&b.upright.footprint_m, 0.5 * BESIDE_M);
-    let (bottom_m, rim_m) = (a.upright.bottom_m, b.upright.top_m);
-    let sigma_m = bottom_m.sigma().hypot(rim_m.sigma());
+    let share = a.share_over(&b.upright.footprint_m, OVER_M);
     if share < INSIDE_SHARE {
         let size_m = a.upright.length.value().max(a.upright.width.value());
         let basis =
             format!("{:.0} % of it lies over the container, {:.0} % are needed", 100.0 * share, 100.0 * INSIDE_SHARE);
-        return relation(-(INSIDE_SHARE - share) * size_m, 0.0, basis);
+        let short_m = (INSIDE_SHARE - share) * size_m;
+        return relation(-short_m, a.sampling_m().min(0.4 * short_m), basis);
     }
+    let sigma_m = sigma_between(&a, &a.bottom, &b, &b.top);
+    let a_top_m = a.top.value_m;
     let over = b.points_over(&a.upright.footprint_m, 0.0);
-    let above = over.iter().filter(|point| point.p.z > a.upright.top_m.value() + sigma_m).count();
+    let above = over.iter().filter(|point| point.p.z > a_top_m + sigma_m).count();
     if over.len() >= MIN_BESIDE && above * 2 > over.len() {
-        let cover_m = height_at_share(&over, 0.5) - a.upright.top_m.value();
+        let cover_m = median_height(&over) - a_top_m;
         return relation(-cover_m, sigma_m, format!("it lies {cover_m:.3} m under the container's surface"));
     }
-    let below_rim_m = rim_m.value() - bottom_m.value();
-    let tolerance_m = (3.0 * sigma_m).max(LEAST_TOLERANCE_M);
+    let below_rim_m = b.top.value_m - a.bottom_m();
+    let above_floor_m = a.bottom_m() - b.bottom_m();
     // What stands on a flat thing is level with its top, not inside it.
     let enclosed_m = below_rim_m - (3.0 * sigma_m).max(LEAST_ENCLOSED_M);
-    let above_floor_m = bottom_m.value() - b.upright.bottom_m.value() + tolerance_m;
-    let basis = format!(
-        "bottom is {below_rim_m:+.3} m below the rim and {:+.3} m above the container's bottom",
-        bottom_m.value() - b.upright.bottom_m.value()
-    );
-    relation(enclosed_m.min(above_floor_m), sigma_m, basis)
+    let tolerance_m = (3.0 * sigma_m).max(LEAST_TOLERANCE_M);
+    let basis =
+        format!("bottom is {below_rim_m:+.3} m below the rim and {above_floor_m:+.3} m above the container's bottom");
+    relation(enclosed_m.min(above_floor_m + tolerance_m), sigma_m, basis)
 }
 
 /// Whether `a` is under `b`: its top is below `b`'s visible surface over the shared footprint, touching or not. The margin is the
@@ -118,24 +114,119 @@ pub fn under(a: &PointCloud, b: &PointCloud) -> Result<Relation, GeometryError> 
     if let Some(apart) = apart(&a, &b)? {
         return Ok(apart);
     }
-    let over = b.points_over(&a.upright.footprint_m, 0.0);
-    let over = if over.len() >= MIN_BESIDE { over } else { b.points_over(&a.upright.footprint_m, BESIDE_M) };
     // Legs and sides of the upper thing reach below its surface; most of what is over the lower thing does not.
-    let surface_m = if over.len() >= MIN_BESIDE { height_at_share(&over, 0.3) } else { b.upright.bottom_m.value() };
-    let sigma_m = a.upright.top_m.sigma().hypot(b.upright.bottom_m.sigma());
+    let over = b.beside(&a.upright.footprint_m);
+    let surface_m = over.as_deref().map_or(b.bottom_m(), |points| height_at_share(points, 0.3));
+    // A wide lower thing counts where the upper one is, not where it rises elsewhere.
+    let beneath = a.beside(&b.upright.footprint_m);
+    let top = beneath.and_then(|points| farthest_along(&points, &Vector3::z())).unwrap_or(a.top);
+    let sigma_m = sigma_between(&a, &top, &b, &b.bottom);
     let tolerance_m = (3.0 * sigma_m).max(LEAST_TOLERANCE_M);
-    let clear_m = surface_m - a.upright.top_m.value();
-    relation(
-        clear_m + tolerance_m,
-        sigma_m,
-        format!("top is {clear_m:+.3} m below the surface above, tolerance {tolerance_m:.3} m"),
-    )
+    let clear_m = surface_m - top.value_m;
+    let basis = format!("top is {clear_m:+.3} m below the surface above, tolerance {tolerance_m:.3} m");
+    relation(clear_m + tolerance_m, sigma_m, basis)
+}
+
+struct Thing {
+    surface: Surface,
+    upright: UprightBox,
+    top: End,
+    /// Along -z: its value is minus the height.
+    bottom: End,
+}
+
+impl Thing {
+    fn of(cloud: &PointCloud, what: &str) -> Result<Thing, GeometryError> {
+        let surface = Surface::of(cloud, what)?;
+        let upright = box_of(&surface)?;
+        let end = |direction: Vector3<f64>| {
+            farthest_along(&surface.points, &direction)
+                .ok_or_else(|| GeometryError::NotMeasurable(format!("the points of {what} have no finite extent")))
+        };
+        let (top, bottom) = (end(Vector3::z())?, end(-Vector3::z())?);
+        Ok(Thing { upright, top, bottom, surface })
+    }
+
+    fn bottom_m(&self) -> f64 {
+        -self.bottom.value_m
+    }
+
+    /// One standard deviation of where the visible surface ends sideways.
+    fn sampling_m(&self) -> f64 {
+        self.bottom.point.spacing_m * UNIFORM_SIGMA
+    }
+
+    /// Points over a footprint widened by `by_m`.
+    fn points_over(&self, footprint_m: &[[f64; 2]], by_m: f64) -> Vec<SurfacePoint> {
+        let wide = widened(footprint_m, by_m);
+        self.surface.points.iter().filter(|point| contains(&wide, [point.p.x, point.p.y])).copied().collect()
+    }
+
+    /// Points over or around a footprint, of the narrowest ring that tells a height.
+    fn beside(&self, footprint_m: &[[f64; 2]]) -> Option<Vec<SurfacePoint>> {
+        let slack_m = self.bottom.point.spacing_m;
+        let rings = BESIDE_M.iter().map(|by_m| self.points_over(footprint_m, by_m + slack_m));
+        rings.into_iter().find(|points| points.len() >= MIN_BESIDE)
+    }
+
+    fn share_over(&self, footprint_m: &[[f64; 2]], by_m: f64) -> f64 {
+        self.points_over(footprint_m, by_m).len() as f64 / self.surface.points.len().max(1) as f64
+    }
+}
+
+/// How the bottom of one thing meets the surface of another whose footprint it overlaps.
+struct Contact {
+    /// Bottom above the surface.
+    gap_m: f64,
+    sigma_m: f64,
+    tolerance_m: f64,
+}
+
+impl Contact {
+    fn of(a: &Thing, b: &Thing) -> Contact {
+        let at = |end: &End| {
+            let sigma_m = sigma_between(a, &a.bottom, b, end);
+            let tolerance_m = (3.0 * sigma_m).max(LEAST_TOLERANCE_M);
+            Contact { gap_m: a.bottom_m() - end.value_m, sigma_m, tolerance_m }
+        };
+        let beside = b.beside(&a.upright.footprint_m);
+        let Some(near) = beside else { return at(&b.top) };
+        let top = farthest_along(&near, &Vector3::z()).unwrap_or(b.top);
+        let contact = at(&top);
+        if contact.gap_m >= -contact.tolerance_m {
+            return contact;
+        }
+        // The surface beside rises above the bottom. A shelf or a tray has a level at the bottom all the same; along a wall or the side
+        // of a neighbour there are as many points just above it.
+        let tolerance_m = contact.tolerance_m;
+        let between = |low_m: f64, high_m: f64| -> Vec<SurfacePoint> {
+            let in_band = |point: &&SurfacePoint| (low_m..high_m).contains(&(point.p.z - a.bottom_m()));
+            near.iter().filter(in_band).copied().collect()
+        };
+        let level = between(-tolerance_m, tolerance_m);
+        let n_above = between(tolerance_m, 3.0 * tolerance_m).len();
+        let is_level = level.len() >= MIN_BESIDE && level.len() >= 2 * n_above;
+        // The median: a back wall's foot belongs to the band as well.
+        let level_m = median_height(&level);
+        if is_level { Contact { gap_m: a.bottom_m() - level_m, ..contact } } else { contact }
+    }
+}
+
+/// One standard deviation of the height between ends of two things.
+fn sigma_between(a: &Thing, at_a: &End, b: &Thing, at_b: &End) -> f64 {
+    let mut variance = at_a.variance + at_b.variance;
+    if a.surface.view_id != b.surface.view_id {
+        let placed = |thing: &Thing, at: &SurfacePoint| {
+            pose_variance(&thing.surface.pose_sigma, &at.ray, at.range_m, &Vector3::z())
+        };
+        variance += placed(a, &at_a.point) + placed(b, &at_b.point);
+    }
+    variance.sqrt()
 }
 
 /// The relation's answer when the footprints do not overlap.
 fn apart(a: &Thing, b: &Thing) -> Result<Option<Relation>, GeometryError> {
-    let by_m = 0.5 * BESIDE_M;
-    let share = a.share_over(&b.upright.footprint_m, by_m).max(b.share_over(&a.upright.footprint_m, by_m));
+    let share = a.share_over(&b.upright.footprint_m, OVER_M).max(b.share_over(&a.upright.footprint_m, OVER_M));
     if share >= OVERLAP_SHARE {
         return Ok(None);
     }
@@ -147,8 +238,12 @@ fn apart(a: &Thing, b: &Thing) -> Result<Option<Relation>, GeometryError> {
     relation(-(gap_m.max(least_m)), sigma_m.min(0.4 * gap_m.max(least_m)), basis).map(Some)
 }
 
+fn median_height(points: &[SurfacePoint]) -> f64 {
+    height_at_share(points, 0.5)
+}
+
 /// The height that a share of the points does not exceed.
-fn height_at_share(points: &[&SurfacePoint], share: f64) -> f64 {
+fn height_at_share(points: &[SurfacePoint], share: f64) -> f64 {
     let mut heights_m: Vec<f64> = points.iter().map(|point| point.p.z).collect();
     heights_m.sort_by(f64::total_cmp);
     let index = (share * heights_m.len().saturating_sub(1) as f64).round() as usize;
@@ -247,5 +342,198 @@ mod tests {
         let (within, beside) = (inside(&cloud(2), &cloud(1)).unwrap(), inside(&cloud(3), &cloud(1)).unwrap());
         assert!(within.holds && within.is_clear(), "{within:?}");
         assert!(!beside.holds && beside.is_clear(), "{beside:?}");
+    }
+
+    const FLOOR: u32 = 1;
+
+    /// Clouds by label of a noisy view from about 40° above; label 1 is the floor.
+    fn labelled_clouds(bodies: &[(u32, Shape)], seed: u64) -> Vec<(u32, PointCloud)> {
+        let noise = DepthNoise::default();
+        let mut scene = AnalyticScene::new().with(FLOOR, Shape::floor(0.0));
+        scene.bodies.extend_from_slice(bodies);
+        let camera = look_at(Point3::new(0.0, 0.1, 0.9), Point3::new(1.0, 0.0, 0.1));
+        let view = scene.render(&vga_camera(), &camera).with_noise(&noise, &mut Random(seed)).quantised_to_mm();
+        let mut labels: Vec<u32> = vec![FLOOR];
+        labels.extend(bodies.iter().map(|(label, _)| *label));
+        labels.dedup();
+        labels.iter().map(|label| (*label, view.cloud(Some(*label), &noise, PoseSigma::default(), 0))).collect()
+    }
+
+    fn of(clouds: &[(u32, PointCloud)], label: u32) -> &PointCloud {
+        &clouds.iter().find(|(found, _)| *found == label).unwrap().1
+    }
+
+    fn turned_block(x: f64, y: f64, z: f64, size: [f64; 3]) -> Shape {
+        Shape::standing_block(Point3::new(x, y, z), Vector3::from(size), 0.3)
+    }
+
+    #[test]
+    fn a_stack_rests_level_by_level_in_every_noise() {
+        for seed in 0..5 {
+            let clouds = labelled_clouds(
+                &[
+                    (2, turned_block(1.0, 0.0, 0.0, [0.3, 0.3, 0.1])),
+                    (3, turned_block(1.0, 0.0, 0.1, [0.12, 0.12, 0.12])),
+                    (4, turned_block(0.9, 0.35, 0.0, [0.1, 0.1, 0.1])),
+                ],
+                seed,
+            );
+            let check = |a: u32, b: u32, expected: bool| {
+                let found = on_top_of(of(&clouds, a), of(&clouds, b)).unwrap();
+                assert_eq!(found.holds, expected, "{a} on {b}: {found:?}");
+                assert!(found.is_clear(), "{a} on {b}: {found:?}");
+            };
+            check(3, 2, true);
+            check(2, FLOOR, true);
+            check(4, FLOOR, true);
+            check(3, FLOOR, false);
+            check(2, 3, false);
+            check(4, 2, false);
+            check(4, 3, false);
+            check(3, 4, false);
+        }
+    }
+
+    #[test]
+    fn touching_neighbours_of_equal_and_other_height_do_not_carry_each_other() {
+        let standing =
+            |y: f64, size: [f64; 3]| Shape::standing_block(Point3::new(1.0, y, 0.0), Vector3::from(size), 0.0);
+        let clouds = labelled_clouds(
+            &[
+                (2, standing(0.1, [0.2, 0.2, 0.2])),
+                (3, standing(-0.1, [0.2, 0.2, 0.2])),
+                (4, standing(-0.27, [0.2, 0.14, 0.3])),
+            ],
+            9,
+        );
+        for (a, b) in [(2, 3), (3, 2), (3, 4), (4, 3)] {
+            let (on, within) = (on_top_of(of(&clouds, a), of(&clouds, b)), inside(of(&clouds, a), of(&clouds, b)));
+            assert!(!on.unwrap().holds, "{a} on {b}");
+            assert!(!within.unwrap().holds, "{a} in {b}");
+        }
+        assert!(on_top_of(of(&clouds, 2), of(&clouds, FLOOR)).unwrap().holds);
+    }
+
+    #[test]
+    fn a_hovering_block_rests_on_nothing_and_is_over_the_floor() {
+        let clouds = labelled_clouds(&[(2, turned_block(1.0, 0.0, 0.08, [0.2, 0.2, 0.1]))], 4);
+        let found = on_top_of(of(&clouds, 2), of(&clouds, FLOOR)).unwrap();
+        assert!(!found.holds && found.is_clear(), "{found:?}");
+        let below = under(of(&clouds, FLOOR), of(&clouds, 2)).unwrap();
+        assert!(below.holds && below.is_clear(), "{below:?}");
+        assert!(!under(of(&clouds, 2), of(&clouds, FLOOR)).unwrap().holds);
+    }
+
+    /// An open crate of a bottom and four walls.
+    fn open_crate(x: f64, y: f64, side: f64, height: f64, label: u32) -> Vec<(u32, Shape)> {
+        let wall = 0.01;
+        let half = side / 2.0;
+        let part = |dx: f64, dy: f64, size: [f64; 3]| {
+            (label, Shape::standing_block(Point3::new(x + dx, y + dy, 0.0), Vector3::from(size), 0.0))
+        };
+        vec![
+            part(0.0, 0.0, [side, side, wall]),
+            part(half, 0.0, [wall, side, height]),
+            part(-half, 0.0, [wall, side, height]),
+            part(0.0, half, [side, wall, height]),
+            part(0.0, -half, [side, wall, height]),
+        ]
+    }
+
+    #[test]
+    fn what_leans_out_of_a_crate_is_inside_and_what_stands_beside_or_on_a_box_is_not() {
+        for seed in 0..5 {
+            let mut bodies = open_crate(1.0, 0.0, 0.3, 0.12, 2);
+            let base_center_m = Point3::new(1.04, 0.03, 0.01);
+            bodies.push((3, Shape::Cylinder { base_center_m, radius_m: 0.035, height_m: 0.17 }));
+            bodies.push((4, turned_block(1.0, 0.3, 0.0, [0.1, 0.1, 0.1])));
+            bodies.push((5, turned_block(1.0, -0.35, 0.0, [0.2, 0.2, 0.1])));
+            bodies.push((6, turned_block(1.0, -0.35, 0.1, [0.08, 0.08, 0.08])));
+            let clouds = labelled_clouds(&bodies, seed);
+            let check = |a: u32, b: u32, expected: bool| {
+                let found = inside(of(&clouds, a), of(&clouds, b)).unwrap();
+                assert_eq!(found.holds, expected, "{a} in {b}: {found:?}");
+            };
+            check(3, 2, true);
+            check(4, 2, false);
+            check(6, 5, false);
+            check(2, 3, false);
+            assert!(on_top_of(of(&clouds, 6), of(&clouds, 5)).unwrap().holds);
+        }
+    }
+
+    #[test]
+    fn a_ball_is_under_a_table_and_not_under_a_table_beside_it() {
+        let mut scene = AnalyticScene::new()
+            .with(FLOOR, Shape::floor(0.0))
+            .with(2, Shape::standing_block(Point3::new(1.1, 0.0, 0.3), Vector3::new(0.4, 0.5, 0.02), 0.0))
+            .with(3, Shape::sphere(Point3::new(0.98, 0.05, 0.07), 0.07))
+            .with(4, Shape::sphere(Point3::new(0.9, 0.42, 0.07), 0.07));
+        for (dx, dy) in [(-0.18, -0.23), (-0.18, 0.23), (0.18, -0.23), (0.18, 0.23)] {
+            let leg = Shape::standing_block(Point3::new(1.1 + dx, dy, 0.0), Vector3::new(0.03, 0.03, 0.3), 0.0);
+            scene = scene.with(2, leg);
+        }
+        let noise = DepthNoise::default();
+        // The eye is almost level with the table top.
+        let camera = look_at(Point3::new(0.0, 0.0, 0.35), Point3::new(1.0, 0.0, 0.1));
+        let view = scene.render(&vga_camera(), &camera).with_noise(&noise, &mut Random(8));
+        let cloud = |label| view.cloud(Some(label), &noise, PoseSigma::default(), 0);
+        let ball = under(&cloud(3), &cloud(2)).unwrap();
+        assert!(ball.holds && ball.is_clear(), "{ball:?}");
+        let beside = under(&cloud(4), &cloud(2)).unwrap();
+        assert!(!beside.holds, "{beside:?}");
+        assert!(!under(&cloud(2), &cloud(3)).unwrap().holds);
+    }
+
+    #[test]
+    fn a_shelf_board_carries_what_stands_between_boards() {
+        let board = |z: f64| Shape::standing_block(Point3::new(1.1, 0.0, z), Vector3::new(0.3, 0.7, 0.02), 0.0);
+        let back = Shape::standing_block(Point3::new(1.26, 0.0, 0.0), Vector3::new(0.02, 0.7, 0.8), 0.0);
+        let scene = AnalyticScene::new()
+            .with(2, board(0.0))
+            .with(2, board(0.35))
+            .with(2, board(0.7))
+            .with(2, back)
+            .with(3, turned_block(1.02, 0.1, 0.37, [0.08, 0.08, 0.12]))
+            .with(4, turned_block(1.02, -0.15, 0.72, [0.08, 0.08, 0.12]));
+        let noise = DepthNoise::default();
+        let camera = look_at(Point3::new(0.0, 0.0, 0.8), Point3::new(1.0, 0.0, 0.45));
+        let view = scene.render(&vga_camera(), &camera).with_noise(&noise, &mut Random(2));
+        let cloud = |label| view.cloud(Some(label), &noise, PoseSigma::default(), 0);
+        for label in [3, 4] {
+            let found = on_top_of(&cloud(label), &cloud(2)).unwrap();
+            assert!(found.holds && found.is_clear(), "{label}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn the_placement_of_a_common_view_does_not_blur_contact() {
+        let bodies = [(2, turned_block(1.0, 0.0, 0.06, [0.2, 0.2, 0.1]))];
+        let mut clouds = labelled_clouds(&bodies, 4);
+        for (_, cloud) in &mut clouds {
+            cloud.pose_sigma = PoseSigma { position_m: 0.02, rotation_rad: 0.02 };
+        }
+        let (block, floor) = (of(&clouds, 2), of(&clouds, FLOOR));
+        let one_view = on_top_of(block, floor).unwrap();
+        assert!(!one_view.holds && one_view.is_clear(), "{one_view:?}");
+        let other_view = PointCloud { view_id: 7, ..floor.clone() };
+        let two_views = on_top_of(block, &other_view).unwrap();
+        assert!(!two_views.is_clear(), "{two_views:?}");
+        assert!(two_views.margin.sigma() > 0.03);
+    }
+
+    #[test]
+    fn the_support_is_what_touches_not_what_is_near() {
+        // A block on a book 2 cm thick: the floor is within reach as well.
+        let bodies =
+            [(2, turned_block(1.0, 0.0, 0.0, [0.25, 0.2, 0.02])), (3, turned_block(1.0, 0.0, 0.02, [0.1, 0.1, 0.1]))];
+        for seed in 0..5 {
+            let clouds = labelled_clouds(&bodies, seed);
+            let candidates = [FLOOR, 2].map(|label| of(&clouds, label));
+            assert_eq!(support_of(of(&clouds, 3), &candidates), Ok(Some(1)));
+            assert_eq!(support_of(of(&clouds, 2), &candidates[..1]), Ok(Some(0)));
+            let nothing = support_of(of(&clouds, FLOOR), &[of(&clouds, 2)]);
+            assert_eq!(nothing, Ok(None));
+        }
     }
 }

@@ -1,10 +1,11 @@
 //! Depth images and their noise.
 
-use std::sync::Arc;
+use std::{ops::RangeInclusive, sync::Arc};
 
 use serde::{Deserialize, Serialize};
 
-/// Depth along the optical z axis in metres, row-major H×W. NaN where unknown (REP-118).
+/// Depth along the optical z axis in metres, row-major H×W. NaN where unknown (REP-118), infinite where it was measured but is
+/// not trusted: -∞ nearer, +∞ farther (as REP-117 has it).
 #[derive(Clone, Debug)]
 pub struct DepthMap {
     width_px: u32,
@@ -26,6 +27,17 @@ impl DepthMap {
         Some(DepthMap { width_px, height_px, depth_m: depth_m.into() })
     }
 
+    /// The map with what is nearer or farther than `range_m` marked as such.
+    #[must_use]
+    pub fn trusted_within(&self, range_m: RangeInclusive<f32>) -> DepthMap {
+        let mark = |depth: &f32| match depth {
+            nearer if nearer < range_m.start() => f32::NEG_INFINITY,
+            farther if farther > range_m.end() => f32::INFINITY,
+            other => *other,
+        };
+        DepthMap { depth_m: self.depth_m.iter().map(mark).collect(), ..*self }
+    }
+
     /// Width in pixels.
     pub fn width_px(&self) -> u32 {
         self.width_px
@@ -36,12 +48,12 @@ impl DepthMap {
         self.height_px
     }
 
-    /// All values, row-major H×W, NaN where unknown.
+    /// All values, row-major H×W, NaN where unknown, infinite where not trusted.
     pub fn depth_m(&self) -> &[f32] {
         &self.depth_m
     }
 
-    /// Depth at a pixel; `None` outside the image or where unknown.
+    /// Depth at a pixel; `None` outside the image and where unknown or not trusted.
     pub fn at(&self, u_px: u32, v_px: u32) -> Option<f32> {
         if u_px >= self.width_px || v_px >= self.height_px {
             return None;
@@ -76,5 +88,19 @@ impl DepthNoise {
     pub fn sigma_m(&self, depth_m: f64) -> f64 {
         let beyond_m = (depth_m - self.offset_m).max(0.0);
         self.constant_m + self.quadratic_per_m * beyond_m * beyond_m
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_not_trusted_is_marked_by_side_and_has_no_depth() {
+        let map = DepthMap::new(5, 1, vec![0.1, 0.2, 8.0, 8.1, f32::INFINITY]).unwrap().trusted_within(0.2..=8.0);
+        let (trusted, unknown) = map.depth_m().split_at(4);
+        assert_eq!(trusted, [f32::NEG_INFINITY, 0.2, 8.0, f32::INFINITY]);
+        assert!(unknown[0].is_nan());
+        assert_eq!((0..5).map(|u| map.at(u, 0)).collect::<Vec<_>>(), [None, Some(0.2), Some(8.0), None, None]);
     }
 }

@@ -57,6 +57,7 @@ pub(crate) fn smallest_rectangle(hull: &[[f64; 2]]) -> Option<f64> {
     best.map(|(_, direction)| direction).or((!hull.is_empty()).then_some(0.0))
 }
 
+#[cfg(test)]
 pub(crate) fn area(polygon: &[[f64; 2]]) -> f64 {
     0.5 * edges(polygon).map(|(a, b)| a[0] * b[1] - a[1] * b[0]).sum::<f64>()
 }

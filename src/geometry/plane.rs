@@ -75,7 +75,7 @@ pub fn fit_plane(cloud: &PointCloud, up: &UnitVector3<f64>, max_tilt_rad: f64) -
         if best.as_ref().is_none_or(|(_, _, n_best)| n_inliers > *n_best) {
             let all_inliers = (n_inliers as f64 / scored.len() as f64).powi(3);
             let enough = (1.0 - CONFIDENCE).ln() / (1.0 - all_inliers).max(1e-12).ln();
-            n_needed = (enough.ceil().max(1.0) as usize).min(MAX_HYPOTHESES).max(20);
+            n_needed = (enough.ceil().max(1.0) as usize).clamp(20, MAX_HYPOTHESES);
             best = Some((normal, offset_m, n_inliers));
         }
     }

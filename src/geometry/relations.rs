@@ -36,7 +36,7 @@ pub enum Side {
     Behind,
 }
 
-pub use super::contact::{inside, on_top_of, under};
+pub use super::contact::{inside, on_top_of, support_of, under};
 
 /// Closer than this in the horizontal plane, a direction means nothing.
 const LEAST_HORIZONTAL_M: f64 = 0.05;
@@ -102,7 +102,7 @@ impl Ray {
         let mut offset = seen.center_m - viewer_m;
         offset.z = 0.0;
         let range_m = offset.norm();
-        if !(range_m >= LEAST_HORIZONTAL_M) {
+        if range_m.is_nan() || range_m < LEAST_HORIZONTAL_M {
             return Err(GeometryError::NotMeasurable(format!(
                 "the {what}'s centre is {range_m:.3} m from the viewpoint in the horizontal plane, at least \
                  {LEAST_HORIZONTAL_M} m are needed to tell a direction"

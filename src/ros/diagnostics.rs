@@ -71,8 +71,11 @@ impl Doctor {
     /// One status for each camera, and one for the transforms.
     fn findings(&self) -> Vec<DiagnosticStatus> {
         let (health, transforms) = {
-            let scene = self.app.scene();
-            (scene.health(self.app.now()), scene.transforms())
+            let now = self.app.now();
+            let mut scene = self.app.scene();
+            // A jump back in time is noticed here even when no image comes any more.
+            scene.observe_now(now);
+            (scene.health(now), scene.transforms())
         };
         let unheard = |topic: &str| self.publishers.reason(topic);
         let mut found: Vec<_> = health.iter().map(|camera| camera_status(&self.node_name, camera, unheard)).collect();

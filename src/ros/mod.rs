@@ -27,7 +27,9 @@ mod publishers;
 mod rosout;
 #[cfg(feature = "ros")]
 mod subscriptions;
+#[cfg(any(feature = "ros", test))]
 mod throttle;
+#[cfg(any(feature = "ros", test))]
 mod topic_names;
 
 #[cfg(feature = "ros")]

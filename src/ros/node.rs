@@ -45,8 +45,8 @@ const SPIN_TIMEOUT: Duration = Duration::from_millis(50);
 const LOOK_PERIOD: Duration = Duration::from_secs(2);
 /// How long goals may take to end when the node does.
 const SHUTDOWN_PATIENCE: Duration = Duration::from_secs(1);
-/// Time for the last results to leave before the node is gone.
-const LINGER: Duration = Duration::from_millis(100);
+/// Time for the last results to leave, and for late requests to be answered, before the node is gone.
+const LINGER: Duration = Duration::from_millis(300);
 /// Ended goals that may wait to be published.
 const ENDED_QUEUE: usize = 16;
 

@@ -3,7 +3,7 @@
 //! r2r has a parameter handler, but it knows no arrays, ranges or read-only parameters, and ends for good when one client goes away
 //! while it is answered.
 
-use std::{collections::BTreeMap, future::Future, sync::Arc};
+use std::{collections::BTreeMap, sync::Arc};
 
 use futures::{Stream, StreamExt, future::BoxFuture};
 use r2r::{
@@ -99,19 +99,16 @@ fn service<T: WrappedServiceTypeSupport + 'static>(
 }
 
 /// Answers every request; one that cannot be answered (its client is gone) does not end the others.
-pub fn serve<T, S, F>(mut requests: S, answer: F) -> impl Future<Output = ()> + Send
+pub async fn serve<T, S, F>(mut requests: S, answer: F)
 where
     T: WrappedServiceTypeSupport + 'static,
-    T::Request: Send,
-    S: Stream<Item = ServiceRequest<T>> + Unpin + Send,
-    F: Fn(&T::Request) -> T::Response + Send,
+    S: Stream<Item = ServiceRequest<T>> + Unpin,
+    F: Fn(&T::Request) -> T::Response,
 {
-    async move {
-        while let Some(request) = requests.next().await {
-            let response = answer(&request.message);
-            if let Err(error) = request.respond(response) {
-                tracing::debug!(%error, "a service client is gone");
-            }
+    while let Some(request) = requests.next().await {
+        let response = answer(&request.message);
+        if let Err(error) = request.respond(response) {
+            tracing::debug!(%error, "a service client is gone");
         }
     }
 }

@@ -46,7 +46,7 @@ pub struct View {
     pub intrinsics: Intrinsics,
     /// Noise of this camera's depth.
     pub depth_noise: DepthNoise,
-    /// Depth range that is trusted, metres; values outside were set to unknown.
+    /// Depth range that is trusted, metres; values outside are infinite in `depth`.
     pub depth_range_m: (f64, f64),
     /// Colour, rectified.
     pub image: Arc<RgbImage>,

@@ -91,8 +91,9 @@ impl PlannedView {
         let depth = self.depth.clone().and_then(|(message, _)| {
             let depth = decode_depth(&message.message, max_pixels)
                 .map_err(|error| unreadable(&error.to_string(), message.stamp, depth_topic))?;
-            let depth = self.model.rectified_depth(trusted(depth, self.camera.depth_range_m));
-            depth.map(Arc::new).ok_or_else(|| self.unfit(message.stamp, depth_topic))
+            let (nearest_m, farthest_m) = self.camera.depth_range_m;
+            let trusted = |depth: DepthMap| Arc::new(depth.trusted_within(nearest_m as f32..=farthest_m as f32));
+            self.model.rectified_depth(depth).map(trusted).ok_or_else(|| self.unfit(message.stamp, depth_topic))
         });
         let labels = self.labels.clone().and_then(|(message, names)| {
             let labels = decode_label_ids(&message.message, max_pixels)
@@ -202,10 +203,4 @@ pub(super) fn posed(
 
 fn unreadable(what: &str, stamp: Stamp, topic: &str) -> InputProblem {
     InputProblem { code: ErrorCode::BadInput, message: format!("{what}; stamped {stamp}, on \"{topic}\"") }
-}
-
-fn trusted(depth: DepthMap, (nearest_m, farthest_m): (f64, f64)) -> DepthMap {
-    let range_m = nearest_m as f32..=farthest_m as f32;
-    let keep = |depth: &f32| if range_m.contains(depth) { *depth } else { f32::NAN };
-    DepthMap::new(depth.width_px(), depth.height_px(), depth.depth_m().iter().map(keep).collect()).unwrap_or(depth)
 }

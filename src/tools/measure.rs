@@ -19,7 +19,8 @@ use crate::{
 /// The points of `view` under `mask`, in the fixed frame.
 ///
 /// # Errors
-/// The view's own problem; `TOO_FEW_PIXELS` when fewer than `min_pixels` have depth.
+/// The view's own problem; `OUT_OF_RANGE` when fewer than `min_pixels` have depth that is trusted, though enough have depth;
+/// `TOO_FEW_PIXELS` when fewer have any.
 pub fn points_under(
     view: &View,
     fixed_frame: &FrameId,
@@ -31,6 +32,18 @@ pub fn points_under(
     let found = points.cloud.len();
     if found < min_pixels {
         let (min_m, max_m) = view.depth_range_m;
+        let (n_nearer, n_farther) = untrusted(view, mask);
+        if found + n_nearer + n_farther >= min_pixels {
+            return Err(ToolError::new(
+                ErrorCode::OutOfRange,
+                format!(
+                    "{name} has {n_nearer} pixels nearer than {min_m:.2} m and {n_farther} farther than {max_m:.2} m, \
+                     outside the depth range that is trusted, and {found} within it; at least {min_pixels} are needed in \
+                     camera {} at {}",
+                    view.camera, view.stamp
+                ),
+            ));
+        }
         return Err(ToolError::new(
             ErrorCode::TooFewPixels,
             format!(
@@ -51,6 +64,14 @@ pub fn points_under(
 /// The view's own problem.
 pub fn all_points(view: &View, fixed_frame: &FrameId) -> Result<PointsValue, ToolError> {
     placed(view, fixed_frame, None)
+}
+
+/// How many pixels under `mask` are nearer, and how many farther, than the depth range that is trusted.
+fn untrusted(view: &View, mask: &Mask) -> (usize, usize) {
+    let Ok(depth) = &view.depth else { return (0, 0) };
+    let under = || depth.depth_m().iter().zip(mask.as_slice()).filter(|(_, set)| **set).map(|(depth_m, _)| *depth_m);
+    let count = |wanted: f32| under().filter(|depth_m| *depth_m == wanted).count();
+    (count(f32::NEG_INFINITY), count(f32::INFINITY))
 }
 
 fn placed(view: &View, fixed_frame: &FrameId, mask: Option<&Mask>) -> Result<PointsValue, ToolError> {

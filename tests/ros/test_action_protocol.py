@@ -62,21 +62,24 @@ def uuid_message():
 
 
 def test_accepted_fed_back_and_answered(rig):
-    answer = ask(rig)
+    # Heard on the topic: rclpy's action client drops what arrives after the result.
+    messages = rig.ros.listen(AskSpatial.Impl.FeedbackMessage, f'{ACTION}/feedback')
+    time.sleep(0.3)
+    goal = rig.ros.send(QUESTION, cameras=['camera'])
+    answer = goal.answer()
     assert answer.status == GoalStatus.STATUS_SUCCEEDED
     assert_desk_answered(answer)
-    stages = [feedback.stage for feedback in answer.feedback]
+    heard(messages, lambda m: m.feedback.stage == Feedback.STAGE_ANSWER, what='the last feedback')
+    feedback = [m.feedback for m in messages if bytes(m.goal_id.uuid) == bytes(goal.handle.goal_id.uuid)]
+    stages = [f.stage for f in feedback]
     print('stages', stages)
-    assert stages[0] in (Feedback.STAGE_QUEUED, Feedback.STAGE_SNAPSHOT)
-    for stage in (Feedback.STAGE_SNAPSHOT, Feedback.STAGE_GENERATE, Feedback.STAGE_RUN, Feedback.STAGE_ANSWER):
-        assert stage in stages
-    assert stages.index(Feedback.STAGE_SNAPSHOT) < stages.index(Feedback.STAGE_GENERATE) < stages.index(Feedback.STAGE_RUN)
-    assert stages[-1] == Feedback.STAGE_ANSWER
-    steps = [feedback.step for feedback in answer.feedback]
+    assert stages == sorted(stages), 'one cell: each stage once, in order'
+    assert {Feedback.STAGE_SNAPSHOT, Feedback.STAGE_GENERATE, Feedback.STAGE_RUN, Feedback.STAGE_ANSWER} <= set(stages)
+    steps = [f.step for f in feedback]
     assert steps == sorted(steps) and steps[-1] >= 1
-    elapsed = [feedback.elapsed.sec + feedback.elapsed.nanosec * 1e-9 for feedback in answer.feedback]
+    elapsed = [f.elapsed.sec + f.elapsed.nanosec * 1e-9 for f in feedback]
     assert elapsed == sorted(elapsed)
-    assert any('Scene' in feedback.code for feedback in answer.feedback), 'the cell is shown'
+    assert any('Scene' in f.code for f in feedback), 'the cell is shown'
     provenance = answer.result.provenance
     assert provenance.n_steps == steps[-1] and provenance.n_tool_calls > 0
     assert provenance.fixed_frame == 'map' and provenance.models == ['offline-grammar'] and provenance.version
@@ -327,7 +330,7 @@ def test_rosout_tells_of_a_degraded_answer(rig):
     log = heard(logs, lambda m: 'mute/camera_info' in m.msg, what='a warning')
     print(log.name, log.level, log.msg)
     assert log.name == 'spatialclaw' and 'crystal_ball' in log.msg
-    assert log.level == int.from_bytes(Log.WARN, 'little')  # a byte constant
+    assert log.level == Log.WARN
 
 
 def test_input_doctor_finds_what_is_wrong(rig):

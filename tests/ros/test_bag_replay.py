@@ -86,19 +86,26 @@ def rig(bag):
         names.publish(label_names(dict(enumerate(PATCHES, start=1))))
         masks = {at: sum(i * bag.pixels_of(patch, at).astype(np.uint16) for i, patch in enumerate(PATCHES, start=1))
                  for at in bag.stamps}
-        start = time.monotonic()
-        labelled = set()
-        for when, topic, raw in bag.messages:
-            wait = (when - bag.stamps[0]) * 1e-9 - (time.monotonic() - start)
-            if wait > 0:
-                time.sleep(wait)
-            clock.set(when * 1e-9)
-            if when in masks and when not in labelled:
-                labelled.add(when)
-                message = image_message(masks[when])
-                message.header.frame_id, message.header.stamp = 'camera_color_optical_frame', stamp_of(when)
-                labels.publish(message)
-            publishers[topic].publish(raw)
+
+        def replay(until):
+            """From the start of the bag, at its own pace."""
+            start = time.monotonic()
+            labelled = set()
+            for when, topic, raw in bag.messages:
+                if when > until:
+                    break
+                time.sleep(max(0.0, (when - bag.stamps[0]) * 1e-9 - (time.monotonic() - start)))
+                clock.set(when * 1e-9)
+                if when not in labelled:
+                    labelled.add(when)
+                    message = image_message(masks[when])
+                    message.header.frame_id, message.header.stamp = 'camera_color_optical_frame', stamp_of(when)
+                    labels.publish(message)
+                publishers[topic].publish(raw)
+            time.sleep(0.2)
+
+        rig.replay = replay
+        replay(bag.stamps[-1])
         yield rig
 
 
@@ -120,13 +127,16 @@ def test_the_patches_are_flat_and_seen_twice(bag):
             assert thickness < 0.002, (patch, thickness)
 
 
+def ask_where(rig, patch, at):
+    return rig.ros.ask(f'Where is {patch}?', answer_kind=AskSpatial.Goal.ANSWER_POINT, time_mode=AskSpatial.Goal.TIME_STAMP, stamp=stamp_of(at))
+
+
 @pytest.mark.parametrize('patch', PATCHES)
 def test_a_patch_stays_where_it_is(rig, bag, patch):
     frame = PATCHES[patch][0]
     places = []
     for at in (bag.stamps[frame], bag.stamps[frame + LATER]):
-        status, result, _ = rig.ros.ask(
-            f'Where is {patch}?', answer_kind=AskSpatial.Goal.ANSWER_POINT, time_mode=AskSpatial.Goal.TIME_STAMP, stamp=stamp_of(at))
+        status, result, _ = ask_where(rig, patch, at)
         assert status == GoalStatus.STATUS_SUCCEEDED, refusal(result)
         assert result.value.kind == SpatialValue.KIND_POINT
         placement = result.value.placement
@@ -145,3 +155,14 @@ def test_a_patch_stays_where_it_is(rig, bag, patch):
           f'with the transform of 1 s before {wrong_by * 1e3:.0f} mm')
     assert apart < 0.02
     assert wrong_by > 0.1
+
+
+def test_a_clock_that_is_set_back_starts_afresh(rig, bag):
+    """The bag is played again: nothing of the first time, which lies ahead now, is used."""
+    at, ahead = bag.stamps[PATCHES['patch 1'][0]], bag.stamps[PATCHES['patch 1'][0] + LATER]
+    assert ask_where(rig, 'patch 1', ahead).status == GoalStatus.STATUS_SUCCEEDED
+    rig.replay(bag.stamps[3])
+    result = ask_where(rig, 'patch 1', ahead).result
+    assert result.error_code == AskSpatial.Result.NOT_BUFFERED, refusal(result)
+    result = ask_where(rig, 'patch 1', at).result
+    assert result.success, refusal(result)

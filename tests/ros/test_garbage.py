@@ -278,8 +278,7 @@ def test_label_names(rig, bad, fault):
     time.sleep(0.15)
     rig.show(camera, names=None)
     time.sleep(0.15)
-    if fault not in ('not a number as score',):  # names are sound there: answering or refusing are both fair
-        refused(rig, bad)
+    refused(rig, bad)
     recovered(rig, bad)
 
 
@@ -363,7 +362,7 @@ def test_question(rig, kind):
     answer = rig.ask(QUESTIONS[kind], cameras=['good'])
     took = time.monotonic() - start
     assert answer.status in NOT_ANSWERED and has_no_value(answer.result.value), answer.result.text
-    assert len(answer.result.error_msg) < 2000
+    assert len(answer.result.error_msg) < 4000
     print(f'{took:.2f} s {refusal(answer.result)[:200]}')
     assert took < 5
 

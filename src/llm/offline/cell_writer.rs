@@ -36,12 +36,19 @@ pub enum Piece<'a> {
 pub fn sentence(pieces: &[Piece<'_>]) -> String {
     let parts: Vec<String> = pieces
         .iter()
-        .map(|piece| match piece {
+        .enumerate()
+        .map(|(index, piece)| match piece {
+            Piece::Say(text) if index == 0 => literal(&capitalised(text)),
             Piece::Say(text) => literal(text),
             Piece::Eval(expression) => format!("({expression})"),
         })
         .collect();
     parts.join(" + ")
+}
+
+/// Only the article: names stay as typed.
+fn capitalised(text: &str) -> String {
+    text.strip_prefix("the ").map_or_else(|| text.to_owned(), |rest| format!("The {rest}"))
 }
 
 /// A name as it stands in a sentence: with an article unless it is numbered or a proper name.
@@ -133,6 +140,12 @@ impl CellWriter<'_> {
             Place::Frame(frame) => format!("frame {frame}"),
             Place::Object(name) => the(name),
         }
+    }
+
+    /// The distance from `viewer` to `object`, as an expression.
+    pub fn distance_from_viewer(&self, object: &str) -> String {
+        let tool = if matches!(self.place(), Place::Object(_)) { "surface_distance" } else { "distance_from" };
+        format!("tools.Geometry.{tool}(viewer, {object})")
     }
 
     /// The robot's frame, or the one the question names, as an expression.

@@ -208,9 +208,9 @@ fn nearest_form(tokens: &[Token]) -> &'static QuestionForm {
     best.0
 }
 
-/// One example of every form, for a refusal.
+/// One example of every topic, for a refusal.
 pub fn examples() -> Vec<&'static str> {
-    GRAMMAR.iter().map(|compiled| compiled.form.example).collect()
+    TOPICS.iter().filter_map(|(_, forms)| forms.first().map(|form| form.example)).collect()
 }
 
 /// The manual of the grammar, in Markdown.

@@ -88,7 +88,7 @@ fn unsupported(brief: &QuestionBrief, nearest: &str) -> String {
     const MAX_SHOWN_CHARS: usize = 200;
     let shown: String = brief.question.chars().take(MAX_SHOWN_CHARS).collect();
     format!(
-        "the question {shown:?} is outside the offline grammar; the nearest it can take is {nearest:?}. It can take: {}",
+        "the question {shown:?} is outside the offline grammar; the nearest it can take is {nearest:?}. It takes questions such as {}",
         grammar::examples().join(" | ")
     )
 }

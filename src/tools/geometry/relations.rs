@@ -160,18 +160,31 @@ pub fn support_of(a: &ObjectValue, candidates: &[ObjectValue]) -> Result<ObjectV
     }))
 }
 
-/// The candidates that rest directly on `b`.
+/// The candidates that rest directly on `b`. A thing in a flat bowl touches the table below as well, within the tolerance of a contact;
+/// then the higher of the two carries it.
 ///
 /// # Errors
 /// `NOT_MEASURABLE` when one of them is too close to call.
 pub fn resting_on(b: &ObjectValue, candidates: &[ObjectValue]) -> Result<Vec<ObjectValue>, ToolError> {
     let mut found = Vec::new();
     for candidate in candidates.iter().filter(|c| !c.is_same_as(b)) {
-        if clearly_rests(candidate, b)? {
+        if clearly_rests(candidate, b)? && !has_higher_support(candidate, b, candidates)? {
             found.push(candidate.clone());
         }
     }
     Ok(found)
+}
+
+fn has_higher_support(a: &ObjectValue, b: &ObjectValue, candidates: &[ObjectValue]) -> Result<bool, ToolError> {
+    let level_m = b.upright_box()?.top_m.value();
+    for other in candidates.iter().filter(|other| !other.is_same_as(a) && !other.is_same_as(b)) {
+        let is_higher = other.upright_box()?.top_m.value() > level_m;
+        // What is unclear here cannot take away the clear support.
+        if is_higher && on_top_of(a, other).is_ok_and(|found| found.relation.holds && found.relation.is_clear()) {
+            return Ok(true);
+        }
+    }
+    Ok(false)
 }
 
 /// The candidates that rest on `b`, directly or on one another.

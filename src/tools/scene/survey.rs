@@ -76,7 +76,7 @@ pub fn objects(session: &Arc<Session>) -> Result<Vec<ObjectValue>, ToolError> {
         for segment in found.iter().filter(|segment| !is_room_surface(&segment.label)) {
             match object_of(session, view, segment) {
                 Ok(object) => add_once(&mut objects, object),
-                Err(error) if error.code == Some(ErrorCode::TooFewPixels) => {
+                Err(error) if matches!(error.code, Some(ErrorCode::TooFewPixels | ErrorCode::OutOfRange)) => {
                     session.print(&format!("left out {}: {}", segment_name(segment), error.message));
                 }
                 Err(error) => problem = problem.or(Some(error)),

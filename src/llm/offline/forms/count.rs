@@ -23,9 +23,8 @@ pub const FORMS: &[QuestionForm] = &[
         doc: "visible objects, without floor, walls and the furniture that carries them",
         write_cell: |w| {
             let text = sentence(&[
-                Eval("`${n}`"),
-                Say(" objects, not counting room surfaces and furniture: "),
-                Eval("names(found)"),
+                Say("Visible, not counting room surfaces and furniture: "),
+                Eval("if n == 0 { \"0\" } else { `${n} (${names(found)})` }"),
                 Say("."),
             ]);
             let submit = w.submit(Value::Count("n"), &text, "found");
@@ -61,7 +60,7 @@ pub const FORMS: &[QuestionForm] = &[
         example: "How many objects are on the table (stacked ones included)?",
         answers: "Number, 1",
         doc: "objects that rest on it, directly or stacked",
-        write_cell: |w| write_count_on(w, "stacked_on", "rest on", ", directly or stacked: "),
+        write_cell: |w| write_count_on(w, "stacked_on", "Resting, directly or stacked, on"),
     },
     QuestionForm {
         id: "count_directly_on",
@@ -72,7 +71,7 @@ pub const FORMS: &[QuestionForm] = &[
         example: "How many objects stand directly on the table surface?",
         answers: "Number, 1",
         doc: "objects that touch it from above",
-        write_cell: |w| write_count_on(w, "resting_on", "rest directly on", ": "),
+        write_cell: |w| write_count_on(w, "resting_on", "Resting directly on"),
     },
     QuestionForm {
         id: "count_in",
@@ -82,9 +81,8 @@ pub const FORMS: &[QuestionForm] = &[
         doc: "objects that lie inside a container",
         write_cell: |w| {
             let text = sentence(&[
-                Eval("`${n}`"),
-                Say(&format!(" objects lie in {}: ", the(w.name("b")))),
-                Eval("if n == 0 { \"none\" } else { names(contents) }"),
+                Say(&format!("In {}: ", the(w.name("b")))),
+                Eval("if n == 0 { \"0\" } else { `${n} (${names(contents)})` }"),
                 Say("."),
             ]);
             let submit = w.submit(Value::Count("n"), &text, "contents + [b]");
@@ -166,11 +164,10 @@ fn write_count_of_on(w: &CellWriter<'_>, value: Value<'_>) -> String {
     )
 }
 
-fn write_count_on(w: &CellWriter<'_>, tool: &str, verb: &str, after: &str) -> String {
+fn write_count_on(w: &CellWriter<'_>, tool: &str, words: &str) -> String {
     let text = sentence(&[
-        Eval("`${n}`"),
-        Say(&format!(" objects {verb} {}{after}", the(w.name("b")))),
-        Eval("if n == 0 { \"none\" } else { names(carried) }"),
+        Say(&format!("{words} {}: ", the(w.name("b")))),
+        Eval("if n == 0 { \"0\" } else { `${n} (${names(carried)})` }"),
         Say("."),
     ]);
     let submit = w.submit(Value::Count("n"), &text, "carried + [b]");

@@ -127,7 +127,7 @@ pub const FORMS: &[QuestionForm] = &[
         ],
         example: "On which side of the box is the mug?",
         answers: "Choice: left, right, front, behind",
-        doc: "the side on which the first object lies most clearly, for a viewer (the robot when none is named)",
+        doc: "where the first object is farther off: across the line of sight or along it, for a viewer (the robot when none is named)",
         write_cell: |w| write_which_side(w, &["left", "right", "front", "behind"]),
     },
     QuestionForm {
@@ -160,7 +160,7 @@ pub const FORMS: &[QuestionForm] = &[
         ],
         example: "Is the mug on the robot's left?",
         answers: "Bool",
-        doc: "by the robot's (or a frame's) own axes: a quarter of the circle each for front, left, behind and right",
+        doc: "by the robot's (or a frame's) own axes: left, right, in front and behind are half-spaces",
         write_cell: |w| {
             let side = w.name("side");
             let text = sentence(&[
@@ -190,7 +190,7 @@ pub const FORMS: &[QuestionForm] = &[
         ],
         example: "On which side of the robot is the mug?",
         answers: "Choice: left, right, front, behind",
-        doc: "by the robot's (or a frame's) own axes: a quarter of the circle each",
+        doc: "by the robot's (or a frame's) own axes: the nearest of the four directions",
         write_cell: |w| write_robot_side(w, &["front", "left", "behind", "right"]),
     },
     QuestionForm {
@@ -232,25 +232,42 @@ fn side_words(side: &str) -> &'static str {
     }
 }
 
+/// Left and right differ in bearing, front and behind in distance; to weigh one against the other the bearing is taken as the offset
+/// it makes at the reference's distance.
 fn write_which_side(w: &CellWriter<'_>, sides: &[&str]) -> String {
-    let list: Vec<String> = sides.iter().map(|side| literal(side)).collect();
     let text = sentence(&[
         Say(&format!("Seen from {}, {} is on this side of {}: ", w.place_words(), the(w.name("a")), the(w.name("b")))),
         Eval("side"),
         Say(" (margin "),
-        Eval("`${best.margin}`"),
+        Eval("`${best.margin.abs()}`"),
         Say(")."),
     ]);
-    format!(
-        "{}{}let side = \"\";\nlet best = ();\nfor name in [{}] {{\n    let r = tools.Geometry.side_of(a, name, b, viewer);\n    \
-         if best == () || r.margin.value > best.margin.value {{ side = name; best = r; }}\n}}\n\
-         if !best.holds {{ Refuse(\"NOT_MEASURABLE\", `no side holds; the closest is ${{side}} with a margin of ${{best.margin}}`); }}\n{}{}",
-        w.find_two(),
-        w.bind_viewer(),
-        list.join(", "),
-        clear_or_refuse("best"),
-        w.submit(Value::Side("side"), &text, "[best]")
-    )
+    let relation = |side: &str| format!("tools.Geometry.side_of(a, {}, b, viewer)", literal(side));
+    let choose = match sides {
+        [one, other] => {
+            format!(
+                "let best = {};\nlet side = if best.holds {{ {} }} else {{ {} }};\n",
+                relation(one),
+                literal(one),
+                literal(other)
+            )
+        }
+        _ => format!(
+            "let across = {};\nlet along = {};\nlet range_m = {}.value;\n\
+             let across_m = across.margin.value.abs() * range_m;\nlet along_m = along.margin.value.abs();\n\
+             let across_sigma_m = across.margin.sigma * range_m;\n\
+             let sigma_m = (across_sigma_m * across_sigma_m + along.margin.sigma * along.margin.sigma).sqrt();\n\
+             if (across_m - along_m).abs() < 2.0 * sigma_m {{ Refuse(\"NOT_MEASURABLE\", \
+             `too close to call: ${{across_m}} m across the line of sight, ${{along_m}} m along it`); }}\n\
+             let is_across = across_m > along_m;\nlet best = if is_across {{ across }} else {{ along }};\n\
+             let side = if is_across {{ if best.holds {{ \"left\" }} else {{ \"right\" }} }} else if best.holds {{ \"front\" }} else {{ \"behind\" }};\n",
+            relation("left"),
+            relation("front"),
+            w.distance_from_viewer("b")
+        ),
+    };
+    let submit = w.submit(Value::Side("side"), &text, "[best]");
+    format!("{}{}{choose}{}{submit}", w.find_two(), w.bind_viewer(), clear_or_refuse("best"))
 }
 
 fn write_robot_side(w: &CellWriter<'_>, sides: &[&str]) -> String {
@@ -264,9 +281,12 @@ fn write_robot_side(w: &CellWriter<'_>, sides: &[&str]) -> String {
     ]);
     let frame = w.body_frame();
     format!(
-        "{}let m = tools.Geometry.bearing(a, {frame});\nlet side = \"\";\nlet best = ();\nfor name in [{}] {{\n    \
+        "{}let m = tools.Geometry.bearing(a, {frame});\nlet side = \"\";\nlet best = ();\nlet second = ();\nfor name in [{}] {{\n    \
          let r = tools.Geometry.side_of_frame(a, name, {frame});\n    \
-         if best == () || r.margin.value > best.margin.value {{ side = name; best = r; }}\n}}\n{}{}",
+         if best == () || r.margin.value > best.margin.value {{ side = name; second = best; best = r; }} \
+         else if second == () || r.margin.value > second.margin.value {{ second = r; }}\n}}\n\
+         let lead = best.margin - second.margin;\nif lead.value < 2.0 * lead.sigma {{ Refuse(\"NOT_MEASURABLE\", \
+         `too close to call: the bearing is ${{m}}, between two sides`); }}\n{}{}",
         w.find("a", "a"),
         list.join(", "),
         clear_or_refuse("best"),

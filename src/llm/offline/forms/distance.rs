@@ -134,16 +134,12 @@ pub const FORMS: &[QuestionForm] = &[
             } else {
                 (format!("tools.Scene.find_all({})", literal(w.name("a"))), w.name("a").to_owned())
             };
-            let is_object = matches!(w.place(), Place::Object(_));
-            let (skip, measure) = if is_object {
-                ("object.id != viewer.id", "tools.Geometry.surface_distance(viewer, object)")
-            } else {
-                ("true", "tools.Geometry.distance_from(viewer, object)")
-            };
+            let skip = if matches!(w.place(), Place::Object(_)) { "object.id != viewer.id" } else { "true" };
+            let measure = w.distance_from_viewer("object");
             let text = sentence(&[
-                Say(&format!("From {} to the nearest {what}, ", w.place_words())),
+                Say(&format!("From {} to the nearest {what} (", w.place_words())),
                 Eval("nearest.label"),
-                Say(": "),
+                Say("): "),
                 Eval("`${d}`"),
                 Say("."),
             ]);

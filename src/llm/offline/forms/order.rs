@@ -38,7 +38,6 @@ pub const FORMS: &[QuestionForm] = &[
         answers: "Bool",
         doc: "compares two distances from the robot (when nothing is named), camera, frame or object",
         write_cell: |w| {
-            let measure = distance_call(w);
             let compare = if w.name("than") == "more" { "da.greater_than(db)" } else { "da.less_than(db)" };
             let text = sentence(&[
                 Eval("if r.holds { \"Yes: \" } else { \"No: \" }"),
@@ -50,7 +49,12 @@ pub const FORMS: &[QuestionForm] = &[
             ]);
             write_comparison(
                 w,
-                &format!("{}let da = {};\nlet db = {};\n", w.bind_viewer(), measure("a"), measure("b")),
+                &format!(
+                    "{}let da = {};\nlet db = {};\n",
+                    w.bind_viewer(),
+                    w.distance_from_viewer("a"),
+                    w.distance_from_viewer("b")
+                ),
                 compare,
                 &text,
             )
@@ -80,7 +84,12 @@ pub const FORMS: &[QuestionForm] = &[
         example: "Which object is nearest to the mug?",
         answers: "Choice: an object's name",
         doc: "among all visible objects, without room surfaces and the furniture that carries them",
-        write_cell: |w| write_nearest(w, "let found = things();\n", w.name("than") == "more"),
+        write_cell: |w| {
+            // What an object stands on touches it; asked for the nearest object, nobody means that.
+            let skip = "found = found.filter(|object| object.id != viewer.id && !tools.Geometry.on_top_of(viewer, object).holds);\n";
+            let skip = if matches!(w.place(), Place::Object(_)) { skip } else { "" };
+            write_nearest(w, &format!("let found = things();\n{skip}"), w.name("than") == "more")
+        },
     },
     QuestionForm {
         id: "order_named",
@@ -201,17 +210,6 @@ fn extent_of(comparative: &str) -> (&'static str, bool) {
     }
 }
 
-fn distance_call(w: &CellWriter<'_>) -> impl Fn(&str) -> String {
-    let to_object = matches!(w.place(), Place::Object(_));
-    move |object| {
-        if to_object {
-            format!("tools.Geometry.surface_distance(viewer, {object})")
-        } else {
-            format!("tools.Geometry.distance_from(viewer, {object})")
-        }
-    }
-}
-
 fn write_comparison(w: &CellWriter<'_>, measure: &str, compare: &str, text: &str) -> String {
     let submit = w.submit(Value::Relation("r"), text, "[da, db]");
     format!("{}{measure}let r = {compare};\n{submit}", w.find_two())
@@ -224,14 +222,8 @@ fn write_nearest(w: &CellWriter<'_>, find: &str, is_farthest: bool) -> String {
         Eval("`${rows[0].m}`"),
         Say("."),
     ]);
-    // What an object stands on touches it; asked for the nearest object, nobody means that.
-    let skip = if matches!(w.place(), Place::Object(_)) {
-        "found = found.filter(|object| object.id != viewer.id && !tools.Geometry.on_top_of(viewer, object).holds);\n"
-    } else {
-        ""
-    };
-    let measure = distance_call(w)("object");
-    write_extreme(w, &format!("{}{find}{skip}", w.bind_viewer()), &measure, is_farthest, "distance", &text)
+    let measure = w.distance_from_viewer("object");
+    write_extreme(w, &format!("{}{find}", w.bind_viewer()), &measure, is_farthest, "distance", &text)
 }
 
 fn write_extreme_extent(w: &CellWriter<'_>, find: &str) -> String {
@@ -271,7 +263,7 @@ fn write_order(w: &CellWriter<'_>, find: &str) -> String {
                  if lead.value < 2.0 * lead.sigma {{\n        Refuse(\"NOT_MEASURABLE\", \
                  `too close to call: ${{rows[i - 1].object.label}} at ${{rows[i - 1].m}} and ${{rows[i].object.label}} at ${{rows[i].m}}`);\n    \
                  }}\n}}\nlet ordered = rows.map(|row| row.object);\n",
-                distance_call(w)("object")
+                w.distance_from_viewer("object")
             )
         }
         _ => "let ordered = tools.Geometry.order_left_to_right(found, viewer);\n".to_owned(),

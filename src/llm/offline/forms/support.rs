@@ -27,11 +27,8 @@ pub const FORMS: &[QuestionForm] = &[
                 ),
                 Say(&format!("{} ", the(w.name("a")))),
                 Eval("if r.holds || stacked { \"rests on \" } else { \"does not rest on \" }"),
-                Say(&format!("{} (", the(w.name("b")))),
-                Eval("r.basis"),
-                Say(", margin "),
-                Eval("`${r.margin}`"),
-                Say(")."),
+                Say(&the(w.name("b"))),
+                Eval("if stacked { \".\" } else { ` (${r.basis}, margin ${r.margin}).` }"),
             ]);
             let submit = w.submit(Value::Bool("r.holds || stacked"), &because, "[r]");
             format!(
