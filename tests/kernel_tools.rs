@@ -14,7 +14,7 @@ use nalgebra::{Point3, Vector3};
 use spatialclaw::{
     answer::{Answer, AnswerKind, AnswerValue},
     error_code::ErrorCode,
-    geometry::{Quantity, Unit},
+    geometry::{DepthMap, Quantity, Unit},
     kernel::Submission,
     scene::{FrameId, LabelImage, LabelNames},
 };
@@ -266,19 +266,29 @@ fn no_depth_still_counts() {
 }
 
 #[test]
-fn a_thing_out_of_depth_range_is_not_measured() {
-    let mut view = front_view();
-    let depth = view.depth.clone().unwrap();
-    let ids = view.labels.clone().unwrap().ids.clone();
-    let blind = depth.depth_m().iter().zip(ids.iter()).map(|(z, id)| if *id == MUG { f32::NAN } else { *z }).collect();
-    view.depth = Ok(Arc::new(spatialclaw::geometry::DepthMap::new(640, 480, blind).unwrap()));
+fn a_thing_without_trusted_depth_is_not_measured() {
+    let front = front_view();
+    let (depth, ids) = (front.depth.clone().unwrap(), front.labels.clone().unwrap().ids.clone());
     let n_mug = ids.iter().filter(|id| **id == MUG).count();
-    let mut bench = Bench::with(|context| context.snapshot = Arc::new(snapshot_of(vec![view])));
+    let failure = |depth_of_mug_m: f32| {
+        let depth_m =
+            depth.depth_m().iter().zip(ids.iter()).map(|(z, id)| if *id == MUG { depth_of_mug_m } else { *z });
+        let depth_map = DepthMap::new(640, 480, depth_m.collect()).unwrap().trusted_within(0.3..=5.0);
+        let view = spatialclaw::scene::View { depth: Ok(Arc::new(depth_map)), ..front.clone() };
+        Bench::with(|context| context.snapshot = Arc::new(snapshot_of(vec![view]))).fails("tools.Scene.find(\"mug\")")
+    };
     assert_eq!(
-        bench.fails("tools.Scene.find(\"mug\")"),
+        failure(f32::NAN),
         format!(
             "1:13 TOO_FEW_PIXELS mug#5 has 0 pixels with depth between 0.30 and 5.00 m, at least 30 are needed; its mask has {n_mug} \
              pixels in camera front at 12.300"
+        )
+    );
+    assert_eq!(
+        failure(9.0),
+        format!(
+            "1:13 OUT_OF_RANGE mug#5 has 0 pixels nearer than 0.30 m and {n_mug} farther than 5.00 m, outside the depth range that is \
+             trusted, and 0 within it; at least 30 are needed in camera front at 12.300"
         )
     );
 }

@@ -11,6 +11,7 @@ mod memory_quota;
 mod meter;
 mod nearest_name;
 mod nesting;
+mod outer_variables;
 mod plain_values;
 mod prelude;
 mod run;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 
 use rhai::{AST, ASTNode, Engine, Expr, FnCallExpr, Position, Stmt};
 
-use super::{engine::CLOSED, nearest_name::nearest_name};
+use super::{engine::CLOSED, nearest_name::nearest_name, outer_variables};
 use crate::tools::{self, INJECTED, ToolSpec};
 
 /// Functions that every engine has without listing them, with any number of arguments.
@@ -92,7 +92,7 @@ pub fn check(ast: &AST, registry: &Registry, known: &Known<'_>) -> Vec<Issue> {
         check.node(path);
         true
     });
-    check.issues.extend(outer_variables(ast));
+    check.issues.extend(outer_variables::check(ast));
     check.issues.sort_by_key(|issue| (issue.position.line(), issue.position.position()));
     check.issues.dedup();
     check.issues
@@ -128,52 +128,6 @@ fn local_names(ast: &AST, variables: &BTreeSet<String>) -> BTreeSet<String> {
         true
     });
     names
-}
-
-/// Functions see only their parameters and what is built in; Rhai notices only when they run.
-fn outer_variables(ast: &AST) -> Vec<Issue> {
-    let mut issues = Vec::new();
-    for function in ast.iter_fn_def().filter(|function| !function.name.starts_with("anon$")) {
-        let (start, end) = (function.body.start_position(), function.body.end_position());
-        let is_inside = |position: Position| position >= start && position <= end;
-        let closures = ast.iter_fn_def().filter(|other| is_inside(other.body.start_position()));
-        let mut own: BTreeSet<String> = function
-            .params
-            .iter()
-            .chain(closures.flat_map(|closure| closure.params.iter()))
-            .map(ToString::to_string)
-            .collect();
-        let mut used: Vec<(String, Position)> = Vec::new();
-        ast.walk(&mut |path: &[ASTNode<'_>]| {
-            match path.last() {
-                Some(ASTNode::Stmt(Stmt::Var(x, ..))) if is_inside(x.0.pos) => {
-                    own.insert(x.0.name.to_string());
-                }
-                Some(ASTNode::Stmt(Stmt::For(x, ..))) if is_inside(x.0.pos) => {
-                    own.insert(x.0.name.to_string());
-                    own.extend(x.1.iter().map(|counter| counter.name.to_string()));
-                }
-                Some(ASTNode::Stmt(Stmt::TryCatch(x, ..))) => {
-                    own.extend(variable_name(&x.expr).map(ToOwned::to_owned));
-                }
-                Some(ASTNode::Expr(Expr::Variable(variable, _, position))) if is_inside(*position) => {
-                    used.push((variable.1.to_string(), *position));
-                }
-                _ => {}
-            }
-            true
-        });
-        for (name, position) in used {
-            if !own.contains(&name) && !INJECTED.contains(&name.as_str()) {
-                let message = format!(
-                    "function `{}` does not see the variable `{name}`; pass it as a parameter, or write a closure |a| ...",
-                    function.name
-                );
-                issues.push(Issue { position, message });
-            }
-        }
-    }
-    issues
 }
 
 struct Check<'a> {
@@ -397,7 +351,8 @@ impl Check<'_> {
     }
 }
 
-fn variable_name(expression: &Expr) -> Option<&str> {
+/// The variable that an expression starts from.
+pub fn variable_name(expression: &Expr) -> Option<&str> {
     match expression {
         Expr::Variable(variable, ..) => Some(variable.1.as_str()),
         Expr::Dot(x, ..) | Expr::Index(x, ..) => variable_name(&x.lhs),
