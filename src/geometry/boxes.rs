@@ -34,11 +34,14 @@ pub struct UprightBox {
     pub footprint_m: Vec<[f64; 2]>,
 }
 
+/// Share of the strays' overhang that counts as one standard deviation; held by the coverage tests.
+const STRAYS_TRUSTED: f64 = 0.12;
+
 /// Fits [`UprightBox`]. The cloud's frame must have +z up.
 ///
 /// Flying pixels are removed, depth is averaged along the rays and silhouettes move out by half a pixel first (the `surface` module).
 /// Each side then lies where the outermost points are, without a tenth of a pixel row of strays, and averaged over those that the
-/// noise ties with the outermost. Sigma of a side holds both ends' depth noise and sampling, half of what the strays overhang, and the tilt of the view's placement over the
+/// noise ties with the outermost. Sigma of a side holds both ends' depth noise and sampling, a share of what the strays overhang, and the tilt of the view's placement over the
 /// other extents; `top_m`, `bottom_m` and the covariance hold the whole placement error.
 ///
 /// # Errors
@@ -66,7 +69,7 @@ pub(crate) fn box_of(surface: &Surface) -> Result<UprightBox, GeometryError> {
     let tilt_rad = surface.pose_sigma.rotation_rad;
     let horizontal_m = long.length_m();
     let side = |extent: &Extent, lever_m: f64| {
-        let overhang = (0.5 * extent.low.overhang_m).powi(2) + (0.5 * extent.high.overhang_m).powi(2);
+        let overhang = (extent.low.overhang_m.powi(2) + extent.high.overhang_m.powi(2)) * STRAYS_TRUSTED.powi(2);
         let variance = extent.low.variance + extent.high.variance + overhang + (tilt_rad * lever_m).powi(2);
         Quantity::new(extent.length_m(), variance.sqrt(), Unit::Metre).ok_or_else(not_finite)
     };
