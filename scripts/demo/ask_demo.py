@@ -147,13 +147,14 @@ class Client(Node):
         }
 
     def wait_debug(self, at_least_nanos: int, timeout_secs: float) -> Image | None:
-        """The debug image of an answer that rests on images from a time on, if it comes."""
+        """The debug image of the last answer: the newest, once none has come for half a second. Several may rest on one exposure."""
         end = time.monotonic() + timeout_secs
-        while time.monotonic() < end:
-            if self.debug and judge.nanos_of(plain(self.debug.header.stamp)) >= at_least_nanos:
-                return self.debug
+        newest, quiet_since = self.debug, time.monotonic()
+        while time.monotonic() < min(end, quiet_since + 0.5 if newest else end):
             rclpy.spin_once(self, timeout_sec=0.1)
-        return self.debug
+            if self.debug is not newest:
+                newest, quiet_since = self.debug, time.monotonic()
+        return newest if newest and judge.nanos_of(plain(newest.header.stamp)) >= at_least_nanos else None
 
     def _finish(self, future: Any, timeout_secs: float) -> Any:
         rclpy.spin_until_future_complete(self, future, timeout_sec=timeout_secs)

@@ -34,11 +34,14 @@ pub struct UprightBox {
     pub footprint_m: Vec<[f64; 2]>,
 }
 
+/// Share of the strays' overhang that counts as one standard deviation; held by the coverage tests.
+const STRAYS_TRUSTED: f64 = 0.12;
+
 /// Fits [`UprightBox`]. The cloud's frame must have +z up.
 ///
 /// Flying pixels are removed, depth is averaged along the rays and silhouettes move out by half a pixel first (the `surface` module).
 /// Each side then lies where the outermost points are, without a tenth of a pixel row of strays, and averaged over those that the
-/// noise ties with the outermost. Sigma of a side holds both ends' depth noise and sampling, and the tilt of the view's placement over the
+/// noise ties with the outermost. Sigma of a side holds both ends' depth noise and sampling, a share of what the strays overhang, and the tilt of the view's placement over the
 /// other extents; `top_m`, `bottom_m` and the covariance hold the whole placement error.
 ///
 /// # Errors
@@ -66,7 +69,8 @@ pub(crate) fn box_of(surface: &Surface) -> Result<UprightBox, GeometryError> {
     let tilt_rad = surface.pose_sigma.rotation_rad;
     let horizontal_m = long.length_m();
     let side = |extent: &Extent, lever_m: f64| {
-        let variance = extent.low.variance + extent.high.variance + (tilt_rad * lever_m).powi(2);
+        let overhang = (extent.low.overhang_m.powi(2) + extent.high.overhang_m.powi(2)) * STRAYS_TRUSTED.powi(2);
+        let variance = extent.low.variance + extent.high.variance + overhang + (tilt_rad * lever_m).powi(2);
         Quantity::new(extent.length_m(), variance.sqrt(), Unit::Metre).ok_or_else(not_finite)
     };
     let level = |end: &End| {
@@ -95,6 +99,8 @@ pub(crate) struct End {
     /// Depth noise, sampling and spread; without placement.
     pub(crate) variance: f64,
     pub(crate) point: SurfacePoint,
+    /// How far the strays that were left out reach beyond the end. Few points may also be a sliver of a side seen at a grazing angle.
+    pub(crate) overhang_m: f64,
 }
 
 struct Extent {
@@ -133,13 +139,15 @@ pub(crate) fn farthest_along(points: &[SurfacePoint], direction: &Vector3<f64>) 
     let n_strays = n_strays.min(values.len().checked_sub(1)?);
     values.select_nth_unstable_by(n_strays, |x, y| y.0.total_cmp(&x.0));
     let (base_m, base) = *values.get(n_strays)?;
+    let outermost_m = values.iter().take(n_strays + 1).map(|(value_m, _)| *value_m).fold(base_m, f64::max);
     let sigma_m = base.variance_along(direction).sqrt();
     let mut tied: Vec<(f64, &SurfacePoint)> =
         values.into_iter().filter(|(value_m, _)| (value_m - base_m).abs() <= 2.0 * sigma_m).collect();
     tied.sort_by(|x, y| x.0.total_cmp(&y.0));
     let (value_m, point) = *tied.get(tied.len() / 2)?;
     let spread = tied.iter().map(|(other_m, _)| (other_m - value_m).powi(2)).sum::<f64>() / tied.len() as f64;
-    Some(End { value_m, variance: point.variance_along(direction) + spread, point: *point })
+    let overhang_m = outermost_m - value_m;
+    Some(End { value_m, variance: point.variance_along(direction) + spread, point: *point, overhang_m })
 }
 
 /// Horizontal coordinates without the strays beyond any of 16 directions.

@@ -21,8 +21,10 @@ const BESIDE_M: [f64; 3] = [0.01, 0.03, 0.06];
 const OVER_M: f64 = 0.015;
 /// A contact is at most this open or deep, or three standard deviations.
 const LEAST_TOLERANCE_M: f64 = 0.02;
-/// A rim reaches at least this far above the bottom of what it holds, or three standard deviations.
+/// A rim reaches at least this far above the bottom of what it holds, or [`ENCLOSED_SIGMAS`].
 const LEAST_ENCLOSED_M: f64 = 0.01;
+/// Midway between level with the rim and clearly below it: both are told apart at two standard deviations from here.
+const ENCLOSED_SIGMAS: f64 = 2.2;
 /// Share of points over the other's footprint that makes an overlap.
 const OVERLAP_SHARE: f64 = 0.3;
 /// Share of the content that must lie over the container.
@@ -97,7 +99,7 @@ pub fn inside(a: &PointCloud, b: &PointCloud) -> Result<Relation, GeometryError>
     let below_rim_m = b.top.value_m - a.bottom_m();
     let above_floor_m = a.bottom_m() - b.bottom_m();
     // What stands on a flat thing is level with its top, not inside it.
-    let enclosed_m = below_rim_m - (3.0 * sigma_m).max(LEAST_ENCLOSED_M);
+    let enclosed_m = below_rim_m - (ENCLOSED_SIGMAS * sigma_m).max(LEAST_ENCLOSED_M);
     let tolerance_m = (3.0 * sigma_m).max(LEAST_TOLERANCE_M);
     let basis =
         format!("bottom is {below_rim_m:+.3} m below the rim and {above_floor_m:+.3} m above the container's bottom");
