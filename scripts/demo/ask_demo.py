@@ -147,7 +147,7 @@ class Client(Node):
         }
 
     def wait_debug(self, at_least_nanos: int, timeout_secs: float) -> Image | None:
-        """The debug image of the last answer: the newest, once none has come for half a second. Several may rest on one exposure."""
+        """The last answer's debug image: the newest, once none came for half a second (answers may share an exposure)."""
         end = time.monotonic() + timeout_secs
         newest, quiet_since = self.debug, time.monotonic()
         while time.monotonic() < min(end, quiet_since + 0.5 if newest else end):
