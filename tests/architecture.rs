@@ -8,7 +8,9 @@ use std::{
 /// Each module may use itself and those before it.
 const ORDER: &[&str] = &[
     "error_code",
+    "memory",
     "geometry",
+    "array",
     "scene",
     "perception",
     "llm",
@@ -16,13 +18,20 @@ const ORDER: &[&str] = &[
     "tools",
     "kernel",
     "agent",
+    "session",
     "config",
     "app",
     "ros",
 ];
 
 /// Dependencies that live in a few modules only.
-const HOMES: &[(&str, &[&str])] = &[("r2r", &["ros"]), ("rhai", &["kernel", "tools"]), ("kiddo", &["geometry"])];
+const HOMES: &[(&str, &[&str])] = &[
+    ("r2r", &["ros"]),
+    ("rhai", &["kernel", "tools"]),
+    ("kiddo", &["geometry", "array"]),
+    ("ndarray", &["array", "tools"]),
+    ("reqwest", &["llm"]),
+];
 
 const UNSAFE_FILE: &str = "kernel/memory_quota.rs";
 const MAX_LINES: usize = 800;
