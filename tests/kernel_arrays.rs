@@ -188,6 +188,11 @@ fn pythons_own_functions_keep_what_they_are_given() {
         ("log(np.e)", "float 1.0"),
         ("sum([np.array([1, 2]), np.array([3, 4])])", "Arr [4, 6]"),
         ("[1, 2] + [3]", "list [1, 2, 3]"),
+        (
+            "[[1, np.array([1, 2])] == [1, np.array([1, 2])], [np.array([1, 2])] == [np.array([1, 3])]]",
+            "list of 2: the bool true, the bool false",
+        ),
+        ("-7.5 % 2 + int_div(-7.5, 2)", "float -3.5"),
     ]);
 }
 
@@ -211,6 +216,10 @@ fn what_cannot_be_done_says_what_to_do() {
         (
             "np.linalg.inv([[1, 2], [2, 4]])",
             "NOT_MEASURABLE the matrix is singular; np.linalg.lstsq gives the nearest solution",
+        ),
+        (
+            "np.array([1, 2]) * tools.Geometry.height(tools.Scene.find(\"mug\"))",
+            "`*` of an array and a Measurement would lose its sigma; use its .value",
         ),
         ("math.sqrt(-1)", "sqrt: -1 has no such value"),
         ("sorted([1, \"a\"])", "sorted: the string \"a\" and the int 1 have no order; give a key: #{key: |x| x.score}"),

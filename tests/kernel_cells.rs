@@ -386,7 +386,7 @@ fn habits_of_python_are_answered_with_the_right_form() {
 fn wrong_values_are_named() {
     check_failures(&[
         ("sqrt(\"a\")", "1:1 x is the string \"a\", wanted numbers: an Arr or a list"),
-        ("[1] - 2", "1:5 `-` does not work between list and int; take its items"),
+        ("[1] - 2", "1:5 lists have no `-`; write np.array(list) - 2"),
         ("let m = #{a: 1}; m.b", "1:20 the map has no key `b`; look with map.keys()"),
         ("#{a: 1}[\"b\"]", "1:9 the map has no key `b`; look with map.keys()"),
         ("5 / 0", "1:3 5 / 0 has no value"),

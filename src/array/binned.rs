@@ -136,7 +136,7 @@ pub fn differences(values: &Arr, n: usize, axis: i64, work: &dyn Work) -> ArrayR
                 |n| n.saturating_sub(1),
                 work,
                 |lane, out| {
-                    out.extend(lane.array_windows::<2>().map(|[a, b]| b - a));
+                    out.extend(lane.windows(2).filter_map(|pair| if let [a, b] = pair { Some(b - a) } else { None }));
                     Ok(())
                 },
             )?

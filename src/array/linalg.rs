@@ -97,7 +97,7 @@ pub fn cross(a: &Arr, b: &Arr, work: &dyn Work) -> ArrayResult<Arr> {
     let shape = shape::broadcast(a.shape(), b.shape())?;
     let is_whole = a.is_whole() && b.is_whole();
     let (x, y) = (a.grid.stretched(&shape, work)?, b.grid.stretched(&shape, work)?);
-    let rows = |n: usize| x.as_slice().chunks(n).zip(y.as_slice().chunks(n)).map(|(u, v)| (u, v)).collect::<Vec<_>>();
+    let rows = |n: usize| x.as_slice().chunks(n).zip(y.as_slice().chunks(n)).collect::<Vec<_>>();
     let found = match (a.shape().last(), b.shape().last()) {
         (Some(3), Some(3)) => {
             let mut out = Vec::with_capacity(x.len());

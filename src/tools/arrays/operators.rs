@@ -10,7 +10,11 @@ use crate::{
         Arr, Bools,
         elementwise::{self, Whole, floor_quotient, power, remainder},
     },
-    tools::{RhaiResult, ToolError, arguments::describe, values::PointsValue},
+    tools::{
+        RhaiResult, ToolError,
+        arguments::describe,
+        values::{MeasurementValue, PointsValue},
+    },
 };
 
 type Arithmetic = (&'static str, Whole, fn(f64, f64) -> f64);
@@ -92,8 +96,8 @@ pub fn add(module: &mut Module) {
 /// Rhai's own `%` of floats has the sign of the dividend; Python's that of the divisor.
 fn remainders_of_floats(module: &mut Module) {
     let (int, float) = (TypeId::of::<i64>(), TypeId::of::<f64>());
-    let operations: [(&str, fn(f64, f64) -> f64); 2] = [("%", remainder), ("int_div", floor_quotient)];
-    for (name, f) in operations {
+    let is_remainder = |name: &str| name == "%" || name == "int_div";
+    for (name, _, f) in ARITHMETIC.into_iter().filter(|(name, ..)| is_remainder(name)) {
         for types in [[float, float], [float, int], [int, float]] {
             add_raw(module, name, &types, move |_, args| match operands(args, name)? {
                 (x, y) if y.one() == Some(0.0) => {
@@ -111,6 +115,10 @@ fn two_operands(name: &str) -> Box<rhai::EvalAltResult> {
 }
 
 fn operand(value: &Dynamic, name: &str) -> RhaiResult<Arr> {
+    if value.is::<MeasurementValue>() {
+        let message = format!("`{name}` of an array and a Measurement would lose its sigma; use its .value");
+        return Err(ToolError::argument(message).into());
+    }
     match convert::optional_arr(value, "the operand")? {
         Some(arr) => Ok(arr),
         None => {
