@@ -105,19 +105,28 @@ async fn with_schema(model: &HttpModel) -> Result<()> {
 }
 
 async fn cancelled(model: &HttpModel) -> Result<()> {
-    let (sink, n_pieces) = counting();
-    let request = ChatRequest { on_delta: Some(sink), ..asking("Count from one to one thousand in words.") };
-    let writing = tokio::time::timeout(Duration::from_millis(700), model.complete(&request)).await;
-    let n_pieces = n_pieces.load(Ordering::Relaxed);
-    println!("cancel: after {n_pieces} pieces");
-    ensure!(writing.is_err() && n_pieces > 0, "it was not writing when it was cancelled: {writing:?}");
-    let deadline = Some(Instant::now() + Duration::from_millis(300));
-    let late = model.complete(&ChatRequest { deadline, ..request.clone() }).await;
-    println!("deadline: {late:?}");
+    let begun = Arc::new(tokio::sync::Notify::new());
+    let (told, n_pieces) = (begun.clone(), AtomicUsize::new(0));
+    let sink = DeltaSink::new(move |_| {
+        if n_pieces.fetch_add(1, Ordering::Relaxed) == 3 {
+            told.notify_one();
+        }
+    });
+    let question =
+        Message::new(Role::User, "Write a very long story about a robot that looks for a mug, with many chapters.");
+    let long = ChatRequest { messages: vec![question], ..asking("") };
+    let request = ChatRequest { on_delta: Some(sink), ..long.clone() };
+    tokio::select! {
+        reply = model.complete(&request) => anyhow::bail!("it ended before it could be cancelled: {reply:?}"),
+        () = begun.notified() => println!("cancel: after the fourth piece"),
+    }
+    let deadline = Instant::now() + Duration::from_millis(400);
+    let late = model.complete(&ChatRequest { deadline: Some(deadline), ..long }).await;
+    println!("deadline: {late:?}, {:.1} ms late", deadline.elapsed().as_secs_f64() * 1e3);
     ensure!(matches!(late, Err(ModelError::DeadlineExceeded { .. })), "the deadline was not noticed");
     // A server with one place can only take the next question when it has noticed that the last caller is gone.
     let started = Instant::now();
-    let next = model.complete(&ChatRequest { on_delta: None, ..asking("Say yes.") }).await?;
+    let next = model.complete(&asking("Say yes.")).await?;
     println!(
         "next: {:?} after {:.2} s",
         next.text.chars().take(60).collect::<String>(),

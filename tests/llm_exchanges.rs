@@ -1,5 +1,7 @@
 //! Exchanges as the servers document them, in both directions: what we send and what we make of the answer.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "test code")]
+
 use std::{fs, path::Path, sync::Arc};
 
 use image::{Rgb, RgbImage};

@@ -1,5 +1,7 @@
 //! Servers that misbehave: each fault has its own error, within its bounds of time and memory, and the next call works.
 
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "test code")]
+
 use std::{
     sync::{Arc, Mutex},
     time::{Duration, Instant},
