@@ -8,6 +8,7 @@ pub mod breaker;
 pub mod cell_status;
 pub mod delta;
 pub mod failover;
+pub mod grounding;
 pub mod http;
 pub mod model_error;
 pub mod offline;
@@ -18,6 +19,7 @@ pub mod roles;
 pub mod scripted;
 pub mod stable_hash;
 pub mod usage;
+pub mod vision;
 
 use std::{sync::Arc, time::Instant};
 
@@ -26,7 +28,8 @@ use futures::future::BoxFuture;
 use image::RgbImage;
 pub use model_error::{ModelError, TimeLimit};
 pub use roles::{ModelRole, Roles};
-pub use usage::{Prices, Usage};
+pub use usage::{Prices, Usage, UsageMeter};
+pub use vision::{Vision, VlmHandle};
 
 /// Who speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
