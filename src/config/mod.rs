@@ -5,11 +5,13 @@
 //! together).
 
 pub mod camera;
+pub mod model;
 pub mod parameter;
 
 use std::{collections::BTreeMap, time::Duration};
 
 pub use camera::{CameraParameters, Delivery, Transport};
+pub use model::{ModelChoice, ModelParameters};
 pub use parameter::{Allowed, ConfigError, Declared, ParameterProblem, ParameterValue, Reader};
 
 use crate::{
@@ -49,6 +51,8 @@ pub struct Config {
     pub max_deadline: Duration,
     /// Cells of a goal that names no number.
     pub max_steps: u32,
+    /// Models.
+    pub model: ModelParameters,
     /// Limits of the kernel.
     pub limits: Limits,
     /// How long results are kept for late clients.
@@ -135,6 +139,7 @@ impl Config {
             r.reject("deadline_secs", &found, format!("at most max_deadline_secs, which is {max_deadline_secs:?}"));
         }
         let max_steps = r.integer("max_steps", 12, 1..=1000, "Cells run for a goal that names no number.");
+        let model = model::models(r);
         let limits = limits(r);
         let result_timeout_secs = r.double(
             "result_timeout_secs",
@@ -167,6 +172,7 @@ impl Config {
             deadline: Duration::from_secs_f64(deadline_secs),
             max_deadline: Duration::from_secs_f64(max_deadline_secs),
             max_steps: max_steps as u32,
+            model,
             limits,
             result_timeout: Duration::from_secs_f64(result_timeout_secs),
             markers_lifetime: Duration::from_secs_f64(markers_lifetime_secs),
@@ -313,7 +319,7 @@ mod tests {
             path.push((indent, key.trim().to_owned()));
             if !value.trim().is_empty() {
                 let name: Vec<&str> = path.iter().skip(2).map(|(_, key)| key.as_str()).collect();
-                found.insert(name.join("."), value.trim().to_owned());
+                found.insert(name.join("."), value.trim().trim_matches('"').to_owned());
             }
         }
         found
