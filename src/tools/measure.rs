@@ -7,11 +7,11 @@ use std::sync::Arc;
 
 use super::{
     Session, ToolError,
-    values::{ObjectValue, PointsValue},
+    values::{ObjectValue, PointsValue, object::Outline},
 };
 use crate::{
     error_code::ErrorCode,
-    geometry::{Mask, PointCloud, cloud::CameraPlacement},
+    geometry::{Mask, PointCloud, cloud::CameraPlacement, occlusion::outline},
     perception::{Prompt, Segment},
     scene::{FrameId, View},
 };
@@ -76,12 +76,7 @@ fn untrusted(view: &View, mask: &Mask) -> (usize, usize) {
 
 fn placed(view: &View, fixed_frame: &FrameId, mask: Option<&Mask>) -> Result<PointsValue, ToolError> {
     let depth = view.depth.as_ref().map_err(|problem| ToolError::from(problem.clone()))?;
-    let posed = view.posed.as_ref().map_err(|problem| ToolError::from(problem.clone()))?;
-    let placement = CameraPlacement {
-        target_from_camera: posed.fixed_from_camera,
-        pose_sigma: posed.sigma,
-        view_id: view.view_idx as u64,
-    };
+    let placement = placement(view)?;
     Ok(PointsValue {
         cloud: PointCloud::from_depth(depth, mask, &view.intrinsics, &view.depth_noise, &placement),
         frame: fixed_frame.clone(),
@@ -109,7 +104,30 @@ pub fn object_of(session: &Arc<Session>, view: &View, segment: &Segment) -> Resu
     let fixed_frame = &context.snapshot.fixed_frame;
     let points = points_under(view, fixed_frame, &segment.mask, &name, context.min_object_pixels)?;
     let roi = segment.mask.bounding_box();
-    Ok(ObjectValue::new(&segment.label, segment.instance, points, segment.score, roi))
+    let object = ObjectValue::new(&segment.label, segment.instance, points, segment.score, roi);
+    Ok(object.outlined(outline_of(view, &segment.mask)))
+}
+
+/// Where the outline of a mask is covered; empty when the view has no depth or no place.
+fn outline_of(view: &View, mask: &Mask) -> Outline {
+    let (Ok(depth), Ok(placement)) = (&view.depth, placement(view)) else { return Outline::default() };
+    Outline {
+        points: outline(depth, mask, &view.intrinsics, &view.depth_noise, &placement).into(),
+        labels: view.labels.as_ref().ok().cloned(),
+    }
+}
+
+/// Where a view's camera stood.
+///
+/// # Errors
+/// Why its place is not known.
+pub fn placement(view: &View) -> Result<CameraPlacement, ToolError> {
+    let posed = view.posed.as_ref().map_err(|problem| ToolError::from(problem.clone()))?;
+    Ok(CameraPlacement {
+        target_from_camera: posed.fixed_from_camera,
+        pose_sigma: posed.sigma,
+        view_id: view.view_idx as u64,
+    })
 }
 
 /// `mug#5`.

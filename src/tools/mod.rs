@@ -14,6 +14,7 @@ pub mod measure;
 pub mod metadata;
 pub mod output;
 pub mod overlay;
+pub mod quantity;
 pub mod reconstruct;
 pub mod return_answer;
 pub mod sam3;
@@ -40,8 +41,17 @@ use crate::error_code::ErrorCode;
 pub use session::{Session, StopReason, StopSignal, Submission, ToolContext};
 
 /// All declarations, in the order of the manual.
-pub fn groups() -> [&'static [ToolSpec]; 7] {
-    [scene::SPECS, geometry::SPECS, tf::SPECS, sam3::SPECS, reconstruct::SPECS, show::SPECS, return_answer::SPECS]
+pub fn groups() -> [&'static [ToolSpec]; 8] {
+    [
+        scene::SPECS,
+        geometry::SPECS,
+        tf::SPECS,
+        sam3::SPECS,
+        reconstruct::SPECS,
+        quantity::SPECS,
+        show::SPECS,
+        return_answer::SPECS,
+    ]
 }
 
 /// Every tool.
@@ -112,6 +122,7 @@ pub fn register(engine: &mut Engine, session: &Arc<Session>) {
     tf::register(&mut Toolbox::of_tools(engine, session, "TF"));
     sam3::register(&mut Toolbox::of_tools(engine, session, "SAM3"));
     reconstruct::register(&mut Toolbox::of_tools(engine, session, "Reconstruct"));
+    quantity::register(engine, session);
     show::register(engine, session);
     return_answer::register(engine, session);
 }

@@ -132,9 +132,5 @@ pub fn in_frame(session: &Session, object: &ObjectValue, frame: &str) -> Result<
     }
     let source = &object.points.frame;
     let (target_from_source, tf) = transform_with_sigma(session, &target, source, object.points.stamp)?;
-    let mut moved = object.points.transformed(&target_from_source, &target);
-    let own = &mut moved.cloud.pose_sigma;
-    own.position_m = own.position_m.hypot(tf.position_m);
-    own.rotation_rad = own.rotation_rad.hypot(tf.rotation_rad);
-    Ok(ObjectValue::new(&object.label, object.instance, moved, object.score, object.roi))
+    Ok(object.transformed(&target_from_source, &target, &tf))
 }

@@ -7,7 +7,10 @@ pub mod frame;
 pub mod mask;
 pub mod measurement;
 pub mod object;
+pub mod oriented_box;
+pub mod plane;
 pub mod points;
+pub mod propagation;
 pub mod reconstruction;
 pub mod relation;
 
@@ -18,6 +21,8 @@ pub use frame::{FrameValue, ImagesValue};
 pub use mask::MaskValue;
 pub use measurement::MeasurementValue;
 pub use object::ObjectValue;
+pub use oriented_box::OrientedBoxValue;
+pub use plane::PlaneValue;
 pub use points::PointsValue;
 pub use reconstruction::ReconstructionValue;
 pub use relation::RelationValue;
@@ -43,8 +48,11 @@ pub const ALL: &[ValueSpec] = &[
     object::SPEC,
     points::SPEC,
     measurement::SPEC,
+    measurement::CONVERTED_SPEC,
     relation::SPEC,
     displacement::SPEC,
+    plane::SPEC,
+    oriented_box::SPEC,
     mask::SPEC,
     reconstruction::SPEC,
     reconstruction::DEPTH_SPEC,
@@ -58,6 +66,8 @@ pub fn register(engine: &mut Engine, session: &Arc<Session>) {
     measurement::register(engine);
     relation::register(engine);
     displacement::register(engine);
+    plane::register(engine);
+    oriented_box::register(engine);
     mask::register(engine, session);
     reconstruction::register(engine);
 }
