@@ -20,7 +20,8 @@ use crate::{
     llm::offline::OfflineBrain,
     perception::{Perception, label_image::LabelImageSegmenter},
     scene::{
-        self, CameraConfig, InputProblem, LabelNames, SceneBuffer, Snapshot, SnapshotRequest, Stamp, StampedTransform,
+        self, CameraConfig, ImuSample, InputProblem, LabelNames, SceneBuffer, Snapshot, SnapshotRequest, Stamp,
+        StampedTransform,
         raw_message::{ImageMessage, MessageHeader, RawCameraInfo},
     },
 };
@@ -38,6 +39,8 @@ pub struct App {
     agent: Agent,
     models: Vec<String>,
     clock: RosClock,
+    /// Notes what the last question measured; the next one waits for it.
+    remembering: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
 impl App {
@@ -61,7 +64,14 @@ impl App {
         }
         let models =
             std::iter::once(&agent.model).chain(&agent.fallback).map(|model| model.name().to_owned()).collect();
-        App { config: Arc::new(config), scene: Mutex::new(scene), agent, models, clock }
+        App {
+            config: Arc::new(config),
+            scene: Mutex::new(scene),
+            agent,
+            models,
+            clock,
+            remembering: Default::default(),
+        }
     }
 
     /// As started.
@@ -121,7 +131,8 @@ impl App {
             Err(refusal) => return refused(refusal, accepted_at.elapsed()),
         };
         let goal = self.goal(question, deadline);
-        let outcome = self.agent.solve(&goal, snapshot, &events, cancel).await;
+        let outcome = self.agent.solve(&goal, snapshot.clone(), &events, cancel).await;
+        self.remember(snapshot).await;
         Outcome { elapsed: accepted_at.elapsed(), ..outcome }
     }
 
@@ -226,6 +237,33 @@ impl App {
         self.scene().push_transforms(transforms, is_static)
     }
 
+    /// A sample of the IMU came in, or what keeps it from being read.
+    ///
+    /// # Errors
+    /// What keeps it from being used.
+    pub fn push_imu(&self, sample: Result<ImuSample, InputProblem>) -> Result<(), InputProblem> {
+        self.scene().push_imu(sample)
+    }
+
+    /// Notes what a question measured, beside the answer: boxes that nobody asked for are fitted only here.
+    async fn remember(self: &Arc<Self>, snapshot: Arc<Snapshot>) {
+        let app = self.clone();
+        let mut remembering = self.remembering.lock().await;
+        let before = remembering.take();
+        *remembering = Some(tokio::spawn(async move {
+            if let Some(before) = before {
+                let _ = before.await;
+            }
+            let noting = tokio::task::spawn_blocking(move || {
+                let sightings = snapshot.memory.take_sightings();
+                app.scene().remember(sightings, &snapshot);
+            });
+            if let Err(error) = noting.await {
+                tracing::error!(%error, "what was measured is not remembered");
+            }
+        }));
+    }
+
     async fn take_snapshot(self: &Arc<Self>, question: &Question) -> Result<Snapshot, Refusal> {
         let when = match question.when {
             When::Now => scene::When::Now,
@@ -235,6 +273,9 @@ impl App {
             }
         };
         let request = SnapshotRequest { when, cameras: question.cameras.clone() };
+        if let Some(before) = self.remembering.lock().await.take() {
+            let _ = before.await;
+        }
         let asked_at = self.now();
         let give_up = Instant::now() + self.config.tf.wait;
         while self.scene().missing_transforms(&request, asked_at).is_some() && Instant::now() < give_up {

@@ -15,6 +15,7 @@ pub mod depth_map;
 pub mod distance;
 pub mod edge;
 mod footprint;
+pub mod free_space;
 pub mod mask;
 pub mod motion;
 pub mod occlusion;

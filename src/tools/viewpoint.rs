@@ -103,6 +103,19 @@ pub fn transform_with_sigma(
     Ok((found.target_from_source, sigma))
 }
 
+/// Checks that two places can be compared.
+///
+/// # Errors
+/// When they are in different frames.
+pub fn same_place(a: &FrameId, b: &FrameId) -> Result<(), ToolError> {
+    if a == b {
+        return Ok(());
+    }
+    Err(ToolError::argument(format!(
+        "one is in frame {a} and the other in {b}; bring both into one with tools.TF.transform"
+    )))
+}
+
 /// Checks that two objects can be compared.
 ///
 /// # Errors

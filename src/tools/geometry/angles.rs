@@ -1,6 +1,6 @@
 //! Angles between planes, boxes and directions, and planes and boxes themselves.
 
-use nalgebra::Vector3;
+use nalgebra::{UnitVector3, Vector3};
 use rhai::Dynamic;
 
 use super::shapes::direction;
@@ -121,14 +121,20 @@ pub fn angle_between(a: &Dynamic, b: &Dynamic) -> Result<MeasurementValue, ToolE
     Line::of(a, "a")?.angle_to(&Line::of(b, "b")?)
 }
 
-/// The dominant plane of a thing, in any direction.
+/// How far a plane may lean against the normal asked for: 30°.
+const MAX_LEAN_RAD: f64 = 0.5236;
+
+/// The dominant plane of a thing, in any direction or about the normal asked for.
 ///
 /// # Errors
 /// `NOT_MEASURABLE` when no plane holds a tenth of the points; `TOO_FEW_PIXELS`.
-pub fn fit_plane(thing: &ObjectValue) -> Result<PlaneValue, ToolError> {
+pub fn fit_plane(thing: &ObjectValue, normal: &Dynamic) -> Result<PlaneValue, ToolError> {
     let cloud = &thing.points.cloud;
-    let fitted = plane::fit_plane(cloud, &Vector3::z_axis(), std::f64::consts::FRAC_PI_2)
-        .map_err(|error| named(error, &thing.name()))?;
+    let (about, lean_rad) = match normal.is_unit() {
+        true => (Vector3::z_axis(), std::f64::consts::FRAC_PI_2),
+        false => (UnitVector3::new_normalize(direction(normal, "normal")?), MAX_LEAN_RAD),
+    };
+    let fitted = plane::fit_plane(cloud, &about, lean_rad).map_err(|error| named(error, &thing.name()))?;
     Ok(PlaneValue::new(facing(fitted, &cloud.viewpoint_m), thing.clone()))
 }
 

@@ -1,12 +1,15 @@
 //! `tools.Geometry`: measurements and relations between things.
 
 pub mod angles;
+mod direction;
 mod distances;
+pub mod gravity;
 mod heights;
 mod motion;
 mod order;
 mod relations;
 mod shapes;
+pub mod space;
 mod specs;
 mod vectors;
 
@@ -67,9 +70,30 @@ pub fn register(tools: &mut Toolbox<'_, Geometry>) {
         motion::displacement(&object(&earlier, "earlier")?, &object(&later, "later")?, min_move_m)
     });
     tools.add("oriented_box", |_, [thing]| angles::oriented_box(&object(&thing, "thing")?));
-    tools.add("fit_plane", |_, [thing]| angles::fit_plane(&object(&thing, "thing")?));
+    tools.add("fit_plane", |_, [thing, normal]| angles::fit_plane(&object(&thing, "thing")?, &normal));
     tools.add("angle_between", |_, [a, b]| angles::angle_between(&a, &b));
+    register_space(tools);
     register_plain(tools);
+}
+
+/// Room, motion, directions.
+fn register_space(tools: &mut Toolbox<'_, Geometry>) {
+    tools.add("free_space_between", |session, [a, b, height]| {
+        space::free_space_between(session, &object(&a, "a")?, &object(&b, "b")?, &height)
+    });
+    tools.add("fits", |session, [thing, a, b]| space::fits(session, &thing, &object(&a, "a")?, &object(&b, "b")?));
+    tools.add("clearance", |session, [thing]| space::clearance(session, &object(&thing, "thing")?));
+    tools.add("motion", |session, [what, window, min_move]| {
+        let min_move_m = if min_move.is_unit() { motion::MIN_MOVE_M } else { number(&min_move, "min_move_m")? };
+        motion::motion_of(session, &what, &window, min_move_m)
+    });
+    tools.add("direction_of", |session, [a, from, frame]| {
+        direction::direction_of(session, &object(&a, "a")?, &from, &frame)
+    });
+    tools.add("gravity", |session, [source]| {
+        let source = if source.is_unit() { None } else { Some(text(&source, "source")?) };
+        gravity::gravity(session, source.as_deref())
+    });
 }
 
 /// Functions of plain numbers.

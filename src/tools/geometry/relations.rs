@@ -29,8 +29,16 @@ fn side(word: &str) -> Result<Side, ToolError> {
     }
 }
 
-/// The verdict with its objects and its margin as evidence.
-fn value(relation: Relation, words: &str, objects: &[(&ObjectValue, &str)]) -> Result<RelationValue, ToolError> {
+/// The verdict with its objects and its margin as evidence; `reference` says whose left, right or up is meant.
+pub fn value(
+    mut relation: Relation,
+    words: &str,
+    objects: &[(&ObjectValue, &str)],
+    reference: &str,
+) -> Result<RelationValue, ToolError> {
+    if !reference.is_empty() {
+        relation.basis = format!("{}; {reference}", relation.basis);
+    }
     let names: Vec<String> = objects.iter().map(|(object, _)| object.name()).collect();
     let margin = MeasurementValue::of_objects(relation.margin, "margin", &relation.basis, objects, Vec::new())?;
     let subject = match names.as_slice() {
@@ -68,7 +76,7 @@ pub fn side_of(
     if let Some(viewer) = &from.object {
         objects.push((viewer, "viewpoint"));
     }
-    value(relation, &words, &objects)
+    value(relation, &words, &objects, &format!("seen from {}", from.name))
 }
 
 /// Whether `a` is on that side of a frame's origin by the frame's own axes.
@@ -84,7 +92,8 @@ pub fn side_of_frame(
     let side = side(side_word)?;
     let seen = in_frame(session, a, frame)?;
     let relation = relations::side_of_origin(seen.upright_box()?, side).map_err(|error| named(error, &a.name()))?;
-    value(relation, &format!("{side_word} of frame {}", seen.points.frame), &[(&seen, "target")])
+    let reference = format!("by the axes of {}", seen.points.frame);
+    value(relation, &format!("{side_word} of frame {}", seen.points.frame), &[(&seen, "target")], &reference)
 }
 
 type Compare = fn(&Prepared, &Prepared) -> Result<Relation, GeometryError>;
@@ -93,7 +102,7 @@ fn between(compare: Compare, words: &str, a: &ObjectValue, b: &ObjectValue) -> R
     same_frame(a, b)?;
     let names = format!("{} or {}", a.name(), b.name());
     let relation = compare(a.prepared()?, b.prepared()?).map_err(|error| named(error, &names))?;
-    value(relation, words, &[(a, "target"), (b, "reference")])
+    value(relation, words, &[(a, "target"), (b, "reference")], &format!("up is +z of {}", a.points.frame))
 }
 
 /// Whether `a` rests on `b`.

@@ -9,7 +9,9 @@ const WHERE: Kind =
 const REFERENCE: Kind = Kind::AnyOf(&[Kind::OneOf(&["floor"]), Kind::Value("Object"), Kind::Value("Points")]);
 
 const POSITIONS: Kind = Kind::AnyOf(&[Kind::Position, Kind::ListOf(&Kind::Position), Kind::Value("Points")]);
-const MATRIX: Kind = Kind::AnyOf(&[Kind::ListOf(&Kind::Numbers), Kind::Value("tools.TF.lookup(...)")]);
+const LOOKED_UP: &[Param] =
+    &[Param::required("position", Kind::Position), Param::required("quaternion_xyzw", Kind::Numbers)];
+const MATRIX: Kind = Kind::AnyOf(&[Kind::ListOf(&Kind::Numbers), Kind::Options(LOOKED_UP)]);
 const LINE: Kind =
     Kind::AnyOf(&[Kind::Value("Plane"), Kind::Value("OrientedBox"), Kind::Value("Object"), Kind::Position]);
 
@@ -170,10 +172,11 @@ pub const SPECS: &[ToolSpec] = &[
     },
     ToolSpec {
         path: "tools.Geometry.fit_plane",
-        params: &[THING_PARAM],
+        params: &[THING_PARAM, Param::optional("normal", Kind::Position, "any").about("within 30 degrees of it")],
         returns: "Plane",
-        doc: "The dominant plane of a thing in any direction, by RANSAC and total least squares.",
-        example: "let top = tools.Geometry.fit_plane(tools.Scene.find(\"table\")); \
+        doc: "The dominant plane of a thing, by RANSAC and total least squares; of a table from the front that may be its front, so pass \
+              [0, 0, 1] to get its top.",
+        example: "let top = tools.Geometry.fit_plane(tools.Scene.find(\"table\"), [0, 0, 1]); \
                   print(top.normal); print(top.height_of(tools.Scene.find(\"mug\")));",
     },
     ToolSpec {
@@ -182,7 +185,81 @@ pub const SPECS: &[ToolSpec] = &[
         returns: "Measurement",
         doc: "Angle in radians (see .degrees) between planes, boxes (their longest side) and directions: 0..180 degrees between two \
               directions, else 0..90; a plane counts by its surface, so a direction along it has angle 0.",
-        example: "let top = tools.Geometry.fit_plane(tools.Scene.find(\"table\")); print(tools.Geometry.angle_between(top, [0, 0, 1]));",
+        example: "let top = tools.Geometry.fit_plane(tools.Scene.find(\"table\"), [0, 0, 1]); \
+                  print(tools.Geometry.angle_between(top, [0, 0, 1]).degrees);",
+    },
+    ToolSpec {
+        path: "tools.Geometry.free_space_between",
+        params: &[
+            A,
+            B,
+            Param::optional("height", Kind::Number, "the lower one's")
+                .about("metres above what they stand on that must be free"),
+        ],
+        returns: "FreeSpace",
+        doc: "Gap between two things and the widest straight lane between them, given everything else that is visible. What no camera \
+              saw is unknown, not free.",
+        example: "let both = tools.Scene.find_together([\"mug\", \"bowl\"]); \
+                  print(tools.Geometry.free_space_between(both[0], both[1]));",
+    },
+    ToolSpec {
+        path: "tools.Geometry.fits",
+        params: &[
+            Param::required("thing", Kind::AnyOf(&[Kind::Value("Object"), Kind::Numbers]))
+                .about("or [length, width, height] in metres, numbers or Measurements"),
+            A,
+            B,
+        ],
+        returns: "Relation",
+        doc: "Whether a thing, upright and turned to fit, passes between two others; NOT_MEASURABLE when that depends on what no camera saw.",
+        example: "let both = tools.Scene.find_together([\"mug\", \"bowl\"]); \
+                  ReturnAnswer(tools.Geometry.fits([0.1, 0.05, 0.05], both[0], both[1]));",
+    },
+    ToolSpec {
+        path: "tools.Geometry.clearance",
+        params: &[THING_PARAM],
+        returns: "Measurement",
+        doc: "Distance to the nearest other visible surface, metres; what the thing stands on does not count.",
+        example: "ReturnAnswer(tools.Geometry.clearance(tools.Scene.find(\"mug\")));",
+    },
+    ToolSpec {
+        path: "tools.Geometry.motion",
+        params: &[
+            Param::required(
+                "what",
+                Kind::AnyOf(&[
+                    Kind::Text("name"),
+                    Kind::Value("Object"),
+                    Kind::Value("PerFrameMask"),
+                    Kind::ListOf(&Kind::Value("Object")),
+                ]),
+            ),
+            Param::optional("window_secs", Kind::Number, "all images"),
+            Param::optional("min_move_m", Kind::Number, "0.02"),
+        ],
+        returns: "Motion",
+        doc: "Whether a thing stood still or moved over the images of the last seconds, with velocity, path and direction in the fixed \
+              frame. The camera's own motion does not count.",
+        example: "try { print(tools.Geometry.motion(\"mug\")); } catch (e) { print(e.code); }",
+    },
+    ToolSpec {
+        path: "tools.Geometry.direction_of",
+        params: &[
+            A,
+            Param::optional("from", WHERE, "\"robot\""),
+            Param::optional("frame", FRAME_NAME, "\"robot\"").about("whose axes count"),
+        ],
+        returns: "Direction",
+        doc: "Where a thing lies from a place by the axes of a frame (x forward, y left): word, angle, elevation.",
+        example: "print(tools.Geometry.direction_of(tools.Scene.find(\"mug\"), \"robot\"));",
+    },
+    ToolSpec {
+        path: "tools.Geometry.gravity",
+        params: &[Param::optional("source", Kind::OneOf(&["tf", "imu", "ransac"]), "the first that knows")],
+        returns: "Gravity",
+        doc: "Up in the fixed frame: from the frame itself (map, odom), from an IMU at rest, or from the plane of the floor or a table, in \
+              that order unless asked. Sources that disagree are reported.",
+        example: "print(tools.Geometry.gravity());",
     },
     ToolSpec {
         path: "tools.Geometry.euclidean_distance",
