@@ -23,7 +23,8 @@ use crate::{
     llm::{ChatModel, ModelRole},
     perception::{Perception, label_image::LabelImageSegmenter},
     scene::{
-        self, CameraConfig, InputProblem, LabelNames, SceneBuffer, Snapshot, SnapshotRequest, Stamp, StampedTransform,
+        self, CameraConfig, ImuSample, InputProblem, LabelNames, SceneBuffer, Snapshot, SnapshotRequest, Stamp,
+        StampedTransform,
         raw_message::{ImageMessage, MessageHeader, RawCameraInfo},
     },
 };
@@ -41,6 +42,8 @@ pub struct App {
     agent: Agent,
     models: HashMap<String, Arc<dyn ChatModel>>,
     clock: RosClock,
+    /// Notes what the last question measured; the next one waits for it.
+    remembering: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
 impl App {
@@ -72,7 +75,14 @@ impl App {
             .chain(&agent.fallback)
             .map(|model| (model.name().to_owned(), model.clone()))
             .collect();
-        App { config: Arc::new(config), scene: Mutex::new(scene), agent, models, clock }
+        App {
+            config: Arc::new(config),
+            scene: Mutex::new(scene),
+            agent,
+            models,
+            clock,
+            remembering: Default::default(),
+        }
     }
 
     /// As started.
@@ -141,7 +151,8 @@ impl App {
             _ => &self.agent,
         };
         let goal = self.goal(question, deadline);
-        let outcome = agent.solve(&goal, snapshot, &events, cancel).await;
+        let outcome = agent.solve(&goal, snapshot.clone(), &events, cancel).await;
+        self.remember(snapshot).await;
         Outcome { elapsed: accepted_at.elapsed(), ..outcome }
     }
 
@@ -246,6 +257,33 @@ impl App {
         self.scene().push_transforms(transforms, is_static)
     }
 
+    /// A sample of the IMU came in, or what keeps it from being read.
+    ///
+    /// # Errors
+    /// What keeps it from being used.
+    pub fn push_imu(&self, sample: Result<ImuSample, InputProblem>) -> Result<(), InputProblem> {
+        self.scene().push_imu(sample)
+    }
+
+    /// Notes what a question measured, beside the answer: boxes that nobody asked for are fitted only here.
+    async fn remember(self: &Arc<Self>, snapshot: Arc<Snapshot>) {
+        let app = self.clone();
+        let mut remembering = self.remembering.lock().await;
+        let before = remembering.take();
+        *remembering = Some(tokio::spawn(async move {
+            if let Some(before) = before {
+                let _ = before.await;
+            }
+            let noting = tokio::task::spawn_blocking(move || {
+                let sightings = snapshot.memory.take_sightings();
+                app.scene().remember(sightings, &snapshot);
+            });
+            if let Err(error) = noting.await {
+                tracing::error!(%error, "what was measured is not remembered");
+            }
+        }));
+    }
+
     async fn take_snapshot(self: &Arc<Self>, question: &Question) -> Result<Snapshot, Refusal> {
         let when = match question.when {
             When::Now => scene::When::Now,
@@ -255,6 +293,9 @@ impl App {
             }
         };
         let request = SnapshotRequest { when, cameras: question.cameras.clone() };
+        if let Some(before) = self.remembering.lock().await.take() {
+            let _ = before.await;
+        }
         let asked_at = self.now();
         let give_up = Instant::now() + self.config.tf.wait;
         while self.scene().missing_transforms(&request, asked_at).is_some() && Instant::now() < give_up {

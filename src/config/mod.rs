@@ -17,7 +17,7 @@ pub use parameter::{Allowed, ConfigError, Declared, ParameterProblem, ParameterV
 use crate::{
     geometry::PoseSigma,
     kernel::Limits,
-    scene::{FrameId, SceneConfig},
+    scene::{FrameId, MemoryConfig, SceneConfig},
 };
 
 /// Everything the node can be set to, checked.
@@ -31,6 +31,10 @@ pub struct Config {
     pub robot_frame: FrameId,
     /// Transforms.
     pub tf: TfParameters,
+    /// Topic of the IMU; empty = none.
+    pub imu_topic: String,
+    /// Objects remembered between questions.
+    pub memory: MemoryConfig,
     /// One standard deviation of an image's stamp, seconds.
     pub stamp_sigma_secs: f64,
     /// Age in seconds above which the newest image is stale.
@@ -90,6 +94,12 @@ impl Config {
         let fixed_frame = frame(r, "fixed_frame", "map", "Frame in which measurements are made; +z must point up.");
         let robot_frame = frame(r, "robot_frame", "base_link", "The robot's body frame (REP-105).");
         let tf = tf(r);
+        let imu_topic = r.string(
+            "imu.topic",
+            "",
+            "Topic of the IMU (sensor_msgs/Imu) that tells which way is up at rest; empty = none.",
+        );
+        let memory = memory(r);
         let stamp_sigma_secs = r.double(
             "stamp_sigma_secs",
             0.005,
@@ -162,6 +172,8 @@ impl Config {
             fixed_frame,
             robot_frame,
             tf,
+            imu_topic,
+            memory,
             stamp_sigma_secs,
             max_image_age_secs,
             max_depth_age_secs,
@@ -196,6 +208,7 @@ impl Config {
             buffer_bytes: self.buffer_bytes,
             window_secs: self.window_secs,
             max_window_views: self.max_window_views,
+            memory: self.memory,
             ..SceneConfig::default()
         }
     }
@@ -230,6 +243,29 @@ fn tf(reader: &mut Reader) -> TfParameters {
         "One standard deviation in radians of a transform lookup, about each axis.",
     );
     TfParameters { cache_secs, wait: Duration::from_secs_f64(wait_secs), sigma: PoseSigma { position_m, rotation_rad } }
+}
+
+fn memory(reader: &mut Reader) -> MemoryConfig {
+    let defaults = MemoryConfig::default();
+    let max_objects = reader.integer(
+        "memory.max_objects",
+        defaults.max_objects as i64,
+        1..=100_000,
+        "Objects remembered between questions at most; the one seen longest ago goes first.",
+    );
+    let max_age_secs = reader.double(
+        "memory.max_age_secs",
+        defaults.max_age_secs,
+        0.0..=86400.0,
+        "Seconds after its last sighting at which an object is forgotten; 0 = nothing is remembered.",
+    );
+    let drift_m_per_sqrt_s = reader.double(
+        "memory.drift_m_per_sqrt_s",
+        defaults.drift_m_per_sqrt_s,
+        0.0..=10.0,
+        "Growth of a remembered position's standard deviation: metres per root of a second.",
+    );
+    MemoryConfig { max_objects: max_objects as usize, max_age_secs, drift_m_per_sqrt_s }
 }
 
 fn limits(reader: &mut Reader) -> Limits {

@@ -15,6 +15,7 @@ pub mod measure;
 pub mod metadata;
 pub mod output;
 pub mod overlay;
+pub mod quantity;
 pub mod reconstruct;
 pub mod return_answer;
 pub mod sam3;
@@ -42,7 +43,7 @@ use crate::error_code::ErrorCode;
 pub use session::{Session, StopReason, StopSignal, Submission, ToolContext};
 
 /// All declarations, in the order of the manual.
-pub fn groups() -> [&'static [ToolSpec]; 8] {
+pub fn groups() -> [&'static [ToolSpec]; 9] {
     [
         scene::SPECS,
         geometry::SPECS,
@@ -50,6 +51,7 @@ pub fn groups() -> [&'static [ToolSpec]; 8] {
         sam3::SPECS,
         reconstruct::SPECS,
         vlm::SPECS,
+        quantity::SPECS,
         show::SPECS,
         return_answer::SPECS,
     ]
@@ -127,6 +129,7 @@ pub fn register(engine: &mut Engine, session: &Arc<Session>) {
     sam3::register(&mut Toolbox::of_tools(engine, session, "SAM3"));
     reconstruct::register(&mut Toolbox::of_tools(engine, session, "Reconstruct"));
     vlm::register(&mut Toolbox::new(engine, session, "vlm".to_owned()));
+    quantity::register(engine, session);
     show::register(engine, session);
     return_answer::register(engine, session);
 }

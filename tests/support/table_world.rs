@@ -155,6 +155,8 @@ pub fn snapshot_of(views: Vec<View>) -> Snapshot {
         views,
         transforms: buffer.freeze(),
         tf_sigma: PoseSigma { position_m: 0.005, rotation_rad: 0.002 },
+        memory: Default::default(),
+        imu: Default::default(),
     }
 }
 

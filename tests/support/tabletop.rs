@@ -134,6 +134,8 @@ pub fn snapshot_with(names: &LabelNames) -> Snapshot {
         views,
         transforms: transforms(true),
         tf_sigma: PoseSigma::default(),
+        memory: Default::default(),
+        imu: Default::default(),
     }
 }
 
