@@ -55,6 +55,7 @@ pub fn register(tools: &mut Toolbox<'_, Vlm>) {
     tools.add("locate", |session, [images, question]| {
         let look = Look::read(session, "vlm.locate", MAX_LOCATE_PICTURES, &images, &question)?;
         let found = look.vlm.locate(look.pictures(), look.questions.clone(), &|| session.stop.poll().is_some());
+        note_the_end(session);
         let values = found.into_iter().zip(&look.questions).map(|(located, question)| {
             let value = LocatedValue::new(question, located.map_err(tool_error)?, &look.frames);
             session.print(&format!("vlm.locate: {}", value.text()));
@@ -65,9 +66,15 @@ pub fn register(tools: &mut Toolbox<'_, Vlm>) {
     tools.add("ask_with_thinking", |session, [images, question]| {
         let look = Look::read(session, "vlm.ask_with_thinking", MAX_LOOK_PICTURES, &images, &question)?;
         let said = look.vlm.look(look.pictures(), look.questions.clone(), &|| session.stop.poll().is_some());
+        note_the_end(session);
         let values = said.into_iter().map(|text| Ok(Dynamic::from(text.map_err(tool_error)?)));
         one_or_list(values.collect::<Result<_, ToolError>>()?, question.is_array())
     });
+}
+
+/// The model's own clock may have ended the call an instant before the cell's: it is the end of the cell all the same.
+fn note_the_end(session: &Session) {
+    let _ = session.stop.poll();
 }
 
 /// A call that has been read and found sound.
