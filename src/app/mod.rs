@@ -44,7 +44,7 @@ impl App {
     /// The service with the offline brain and label images. `cameras` are those of `config`, with the names of the topics that
     /// are really listened to.
     pub fn new(config: Config, cameras: Vec<CameraConfig>, clock: RosClock) -> App {
-        let perception = Perception { segmenter: Arc::new(LabelImageSegmenter) };
+        let perception = Perception::new(Arc::new(LabelImageSegmenter));
         let agent = Agent { limits: config.limits, ..Agent::new(Arc::new(OfflineBrain), perception) };
         App::with_agent(config, cameras, agent, clock)
     }

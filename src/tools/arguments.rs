@@ -6,7 +6,7 @@ use rhai::{Array, Dynamic, ImmutableString, Map};
 
 use super::{
     ToolError,
-    values::{FrameValue, MeasurementValue, ObjectValue, PointsValue, RelationValue},
+    values::{FrameValue, MeasurementValue, ObjectValue, PointsValue, RelationValue, per_frame_text},
 };
 
 /// A value in a few words, such as `the string "mug"` or `a list of 3`.
@@ -32,6 +32,9 @@ pub fn describe(value: &Dynamic) -> String {
     }
     if let Some(relation) = value.read_lock::<RelationValue>() {
         return format!("the Relation {}", relation.relation.holds);
+    }
+    if let Some(text) = per_frame_text(value) {
+        return text;
     }
     if value.is_unit() {
         return "nothing, ()".to_owned();
@@ -62,7 +65,6 @@ pub fn short_type_name(rust_path: &'static str) -> &'static str {
     let name = rust_path.rsplit("::").next().unwrap_or(rust_path);
     match name {
         "&str" | "ImmutableString" => "string",
-        "MaskValue" => "PerFrameMask",
         "FrameValue" => "Frame",
         "ImagesValue" => "InputImages",
         _ => name.strip_suffix("Value").unwrap_or(name),

@@ -6,9 +6,11 @@
 //! a new group also needs a line in [`groups`] and in [`register`].
 
 pub mod arguments;
+pub mod bev;
 pub mod declaration;
 pub mod error;
 pub mod geometry;
+pub mod ground;
 pub mod input_images;
 pub mod measure;
 pub mod metadata;
@@ -187,7 +189,8 @@ fn register_all_arities<const N: usize, T: Variant + Clone>(
     function: impl Fn(&Arc<Session>, [Dynamic; N]) -> RhaiResult<T> + Send + Sync + 'static,
 ) {
     let function = Arc::new(function);
-    for n_args in 0..=N + 1 {
+    let n_most = if spec.is_variadic() { *spec.arity().end() } else { N };
+    for n_args in 0..=n_most + 1 {
         let mut types: Vec<TypeId> = receiver.into_iter().collect();
         types.extend(std::iter::repeat_n(TypeId::of::<Dynamic>(), n_args));
         let (session, function) = (session.clone(), function.clone());
@@ -243,6 +246,10 @@ pub fn manual() -> String {
             let title = if spec.group().is_empty() { "Functions" } else { spec.group() };
             let _ = write!(text, "\n### {title}\n");
         }
+        let _ = write!(text, "- `{}`\n  {}\n", spec.signature(), spec.doc);
+    }
+    text.push_str("\n### Methods\n");
+    for spec in values::methods() {
         let _ = write!(text, "- `{}`\n  {}\n", spec.signature(), spec.doc);
     }
     text.push_str("\n### Values\n");

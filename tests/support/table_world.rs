@@ -171,7 +171,7 @@ pub fn context(snapshot: Snapshot) -> KernelContext {
     let target_frame = snapshot.fixed_frame.clone();
     KernelContext {
         snapshot: Arc::new(snapshot),
-        perception: Perception { segmenter: Arc::new(LabelImageSegmenter) },
+        perception: Perception::new(Arc::new(LabelImageSegmenter)),
         question: "how far is the mug from the bowl?".to_owned(),
         answer_kind: AnswerKind::Any,
         choices: Vec::new(),
