@@ -110,10 +110,8 @@ impl Mask {
     /// Pixel by pixel; `None` when the sizes differ.
     pub fn combined(&self, other: &Mask, of: impl Fn(bool, bool) -> bool) -> Option<Mask> {
         let is_same_size = (self.width_px, self.height_px) == (other.width_px, other.height_px);
-        is_same_size.then(|| Mask {
-            set: self.set.iter().zip(other.set.iter()).map(|(a, b)| of(*a, *b)).collect(),
-            ..*self
-        })
+        is_same_size
+            .then(|| Mask { set: self.set.iter().zip(other.set.iter()).map(|(a, b)| of(*a, *b)).collect(), ..*self })
     }
 
     /// Intersection over union, 0 when both are empty; `None` when the sizes differ.
@@ -144,7 +142,8 @@ impl Mask {
         if columns.len() <= ENOUGH_PIXELS {
             return self.bounding_box();
         }
-        let ends = |values: &[u32]| Some((percentile(values, 1.0)?.round() as u32, percentile(values, 99.0)?.round() as u32));
+        let ends =
+            |values: &[u32]| Some((percentile(values, 1.0)?.round() as u32, percentile(values, 99.0)?.round() as u32));
         let ((u_min_px, u_max_px), (v_min_px, v_max_px)) = (ends(&columns)?, ends(&rows)?);
         Some(PixelBox { u_min_px, v_min_px, u_max_px, v_max_px })
     }
@@ -171,7 +170,8 @@ mod tests {
 
     fn mask(rows: &[&str]) -> Mask {
         let width = rows[0].len() as u32;
-        Mask::new(width, rows.len() as u32, rows.iter().flat_map(|row| row.bytes().map(|b| b == b'#')).collect()).unwrap()
+        Mask::new(width, rows.len() as u32, rows.iter().flat_map(|row| row.bytes().map(|b| b == b'#')).collect())
+            .unwrap()
     }
 
     #[test]

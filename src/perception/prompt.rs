@@ -77,9 +77,8 @@ impl Prompt {
 /// assert_eq!(n_points_held(&mask, &[at(0, true), at(1, false)]), None);
 /// ```
 pub fn n_points_held(mask: &Mask, points: &[PromptPoint]) -> Option<usize> {
-    let holds = |wanted: bool| {
-        points.iter().filter(|p| p.is_foreground == wanted && mask.contains(p.u_px, p.v_px)).count()
-    };
+    let holds =
+        |wanted: bool| points.iter().filter(|p| p.is_foreground == wanted && mask.contains(p.u_px, p.v_px)).count();
     (holds(false) == 0).then(|| holds(true)).filter(|n| *n > 0)
 }
 

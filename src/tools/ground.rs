@@ -48,7 +48,13 @@ pub fn ground_height(session: &Arc<Session>, frames: &[FrameValue]) -> Result<Me
         let range_m = (middle - floor.points.cloud.viewpoint_m).norm();
         let sigma_m = plane.sigma_at_m(&middle).hypot(pose.position_m).hypot(pose.rotation_rad * range_m);
         let Some(height) = Quantity::new(middle.z, sigma_m, Unit::Metre) else { continue };
-        return MeasurementValue::of_objects(height, "height", "plane of the labelled floor", &[(floor, "surface")], vec![middle]);
+        return MeasurementValue::of_objects(
+            height,
+            "height",
+            "plane of the labelled floor",
+            &[(floor, "surface")],
+            vec![middle],
+        );
     }
     match outage {
         Some(error) if seen.is_empty() => Err(error),

@@ -7,15 +7,21 @@
 
 pub mod arguments;
 pub mod bev;
+pub mod colors;
 pub mod declaration;
+pub mod draw;
 pub mod error;
 pub mod geometry;
+pub mod graph;
 pub mod ground;
 pub mod input_images;
+pub mod mask_tools;
 pub mod measure;
 pub mod metadata;
+pub mod ocr;
 pub mod output;
 pub mod overlay;
+pub mod pixel_shapes;
 pub mod reconstruct;
 pub mod return_answer;
 pub mod sam3;
@@ -23,6 +29,7 @@ pub mod scene;
 pub mod session;
 pub mod show;
 pub mod tf;
+pub mod time;
 pub mod values;
 pub mod viewpoint;
 
@@ -42,8 +49,21 @@ use crate::error_code::ErrorCode;
 pub use session::{Session, StopReason, StopSignal, Submission, ToolContext};
 
 /// All declarations, in the order of the manual.
-pub fn groups() -> [&'static [ToolSpec]; 7] {
-    [scene::SPECS, geometry::SPECS, tf::SPECS, sam3::SPECS, reconstruct::SPECS, show::SPECS, return_answer::SPECS]
+pub fn groups() -> [&'static [ToolSpec]; 12] {
+    [
+        scene::SPECS,
+        geometry::SPECS,
+        tf::SPECS,
+        sam3::SPECS,
+        reconstruct::SPECS,
+        mask_tools::SPECS,
+        time::SPECS,
+        graph::SPECS,
+        draw::SPECS,
+        ocr::SPECS,
+        show::SPECS,
+        return_answer::SPECS,
+    ]
 }
 
 /// Every tool.
@@ -99,6 +119,11 @@ fn group_values() -> Vec<(String, Dynamic)> {
         value::<tf::Tf>("TF"),
         value::<sam3::Sam3>("SAM3"),
         value::<reconstruct::Reconstruct>("Reconstruct"),
+        value::<mask_tools::MaskTools>("Mask"),
+        value::<time::Time>("Time"),
+        value::<graph::Graph>("Graph"),
+        value::<draw::Draw>("Draw"),
+        value::<ocr::Ocr>("OCR"),
     ]
 }
 
@@ -114,6 +139,11 @@ pub fn register(engine: &mut Engine, session: &Arc<Session>) {
     tf::register(&mut Toolbox::of_tools(engine, session, "TF"));
     sam3::register(&mut Toolbox::of_tools(engine, session, "SAM3"));
     reconstruct::register(&mut Toolbox::of_tools(engine, session, "Reconstruct"));
+    mask_tools::register(&mut Toolbox::of_tools(engine, session, "Mask"));
+    time::register(&mut Toolbox::of_tools(engine, session, "Time"));
+    graph::register(&mut Toolbox::of_tools(engine, session, "Graph"));
+    draw::register(&mut Toolbox::of_tools(engine, session, "Draw"));
+    ocr::register(&mut Toolbox::of_tools(engine, session, "OCR"));
     show::register(engine, session);
     return_answer::register(engine, session);
 }

@@ -20,7 +20,8 @@ use super::{
 use crate::array::{Arr, Bools};
 
 /// What can be shown.
-const WANTED: &str = "a Frame, PerFrameMask, Mask, Object, Picture, DepthImage, an HxW or HxWx3 Arr, HxW Bools, or a list of these";
+const WANTED: &str =
+    "a Frame, PerFrameMask, Mask, Object, Picture, DepthImage, an HxW or HxWx3 Arr, HxW Bools, or a list of these";
 
 /// Most items of one call, lists included.
 const MAX_ITEMS: usize = 1000;
@@ -61,7 +62,8 @@ pub fn register(engine: &mut Engine, session: &Arc<Session>) {
         flatten(&pictures, &mut items)?;
         let n = items.len();
         for (i, item) in items.iter().enumerate() {
-            let label = label.as_ref().map(|label| if n > 1 { format!("{label} ({}/{n})", i + 1) } else { label.clone() });
+            let label =
+                label.as_ref().map(|label| if n > 1 { format!("{label} ({}/{n})", i + 1) } else { label.clone() });
             show(session, item, label.as_deref())?;
         }
         Ok(())

@@ -171,10 +171,7 @@ impl Layout {
     pub fn pixel(&self, x_m: f64, y_m: f64) -> (f64, f64) {
         let (right, forward) = self.relative(x_m, y_m);
         let middle_px = SIDE_PX / 2.0;
-        (
-            middle_px + (right - self.middle_m.0) * self.px_per_m,
-            middle_px - (forward - self.middle_m.1) * self.px_per_m,
-        )
+        (middle_px + (right - self.middle_m.0) * self.px_per_m, middle_px - (forward - self.middle_m.1) * self.px_per_m)
     }
 
     /// A round length for the scale bar, about a fifth of the picture.

@@ -26,7 +26,8 @@ pub fn without_strays(points: &[[f64; 3]]) -> Vec<[f64; 3]> {
         let mut values: Vec<f64> = points.iter().map(|p| p[axis]).collect();
         let (middle, mad) = median_and_mad(&values);
         values.sort_by(f64::total_cmp);
-        let at = |share: f64| values.get((share * (values.len() - 1) as f64).round() as usize).copied().unwrap_or(middle);
+        let at =
+            |share: f64| values.get((share * (values.len() - 1) as f64).round() as usize).copied().unwrap_or(middle);
         let (low, high) = (at(0.02), at(0.98));
         let clear = CLEAR_SHARE * (high - low);
         ((middle - 3.0 * mad).min(low - clear), (middle + 3.0 * mad).max(high + clear))

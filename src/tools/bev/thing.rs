@@ -6,6 +6,7 @@ use super::robust::{median_of, without_leaps, without_strays};
 use crate::{
     geometry::{
         PointCloud,
+        boxes::upright_box,
         footprint::{convex_hull, smallest_rectangle},
         motion,
     },
@@ -80,6 +81,11 @@ pub struct Thing {
     pub doubt: Option<String>,
 }
 
+struct Outline {
+    corners: Vec<[f64; 3]>,
+    z_m: (f64, f64),
+}
+
 /// An object that is not on the picture.
 pub struct Unseen {
     /// Name.
@@ -111,7 +117,8 @@ impl Thing {
             let middle_m = last.at_m;
             return Ok(Thing { label, shape: Shape::Moving { path: places }, middle_m, z_m, frames, doubt });
         }
-        let (corners_m, size_m) = rectangle(&pooled);
+        let Outline { corners, z_m } = outline(sightings).unwrap_or(Outline { corners: pooled, z_m });
+        let (corners_m, size_m) = rectangle(&corners);
         let middle = |axis: usize| corners_m.iter().map(|corner| corner[axis]).sum::<f64>() / 4.0;
         let middle_m = Point3::new(middle(0), middle(1), (z_m.0 + z_m.1) / 2.0);
         Ok(Thing { label, shape: Shape::Still { corners_m, size_m }, middle_m, z_m, frames, doubt })
@@ -125,6 +132,25 @@ fn points_of(cloud: &PointCloud) -> Vec<[f64; 3]> {
 
 fn ends(values: impl Iterator<Item = f64>) -> (f64, f64) {
     values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), v| (low.min(v), high.max(v)))
+}
+
+/// Corners of the measured footprints of a small thing, and its height, from the frames that show most of it: without its rim a small thing would be
+/// too small. `None` for a large thing, whose rim does not matter, and where the measurement finds too little.
+fn outline(sightings: &[Sighting]) -> Option<Outline> {
+    const MAX_POINTS: usize = 20_000;
+    const MAX_SIGHTINGS: usize = 3;
+    let mut best: Vec<&Sighting> = sightings.iter().collect();
+    best.sort_by_key(|sighting| std::cmp::Reverse(sighting.whole.len()));
+    if best.first().is_none_or(|sighting| sighting.whole.len() > MAX_POINTS) {
+        return None;
+    }
+    let boxes: Vec<_> =
+        best.iter().take(MAX_SIGHTINGS).filter_map(|sighting| upright_box(&sighting.whole).ok()).collect();
+    let corners: Vec<[f64; 3]> =
+        boxes.iter().flat_map(|fitted| fitted.footprint_m.iter().map(|[x, y]| [*x, *y, fitted.center_m.z])).collect();
+    let bottom_m = boxes.iter().map(|fitted| fitted.bottom_m.value()).fold(f64::INFINITY, f64::min);
+    let top_m = boxes.iter().map(|fitted| fitted.top_m.value()).fold(f64::NEG_INFINITY, f64::max);
+    (!corners.is_empty()).then_some(Outline { corners, z_m: (bottom_m, top_m) })
 }
 
 /// Median place in each frame of the camera that saw it most often: another camera sees another side.

@@ -26,7 +26,9 @@ pub fn direction(layout: &Layout, path: &[Place]) -> (String, f64) {
     /// A component counts when it is more than this share of the other.
     const COUNTS: f64 = 0.3;
     let mut trusted = path.iter().filter(|place| place.is_trusted);
-    let (Some(first), Some(last)) = (trusted.next(), trusted.next_back()) else { return ("on the spot".to_owned(), 0.0) };
+    let (Some(first), Some(last)) = (trusted.next(), trusted.next_back()) else {
+        return ("on the spot".to_owned(), 0.0);
+    };
     let (from, to) = (layout.relative(first.at_m.x, first.at_m.y), layout.relative(last.at_m.x, last.at_m.y));
     let (right, forward) = (to.0 - from.0, to.1 - from.1);
     let mut words = Vec::new();
@@ -67,7 +69,8 @@ pub fn description(
     }
     for path in &cameras.paths {
         if let (Some(first), Some(last)) = (path.first(), path.last()) {
-            let _ = write!(text, "\nCamera {} went {}", first.frame.view().camera, way_words(layout, path, first, last));
+            let _ =
+                write!(text, "\nCamera {} went {}", first.frame.view().camera, way_words(layout, path, first, last));
         }
     }
     for station in &cameras.others {

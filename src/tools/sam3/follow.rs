@@ -1,10 +1,6 @@
 //! One thing from frame to frame: by its instance id where the segmenter has ids, else by overlap within a camera.
 
-use crate::{
-    geometry::Mask,
-    perception::Segment,
-    tools::values::FrameValue,
-};
+use crate::{geometry::Mask, perception::Segment, tools::values::FrameValue};
 
 /// Overlap (intersection over union) from frame to frame that still is the same thing.
 pub const MIN_OVERLAP: f64 = 0.1;
@@ -75,7 +71,8 @@ pub fn assign(tracks: &mut [Track], position: usize, frame: &FrameValue, segment
     fits.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
     let mut is_taken = vec![false; tracks.len()];
     for (_, t, s) in fits {
-        let (Some(track), Some(taken), Some(slot)) = (tracks.get_mut(t), is_taken.get_mut(t), segments.get_mut(s)) else {
+        let (Some(track), Some(taken), Some(slot)) = (tracks.get_mut(t), is_taken.get_mut(t), segments.get_mut(s))
+        else {
             continue;
         };
         if !*taken && let Some(segment) = slot.take() {

@@ -145,11 +145,7 @@ fn nothing_fits(session: &Arc<Session>, frame: &FrameValue, prompt: &Prompt) -> 
 }
 
 /// A result of one segment in one frame.
-pub fn of_segment(
-    frame: &FrameValue,
-    segment: Segment,
-    label: Option<String>,
-) -> Result<PerFrameMaskValue, ToolError> {
+pub fn of_segment(frame: &FrameValue, segment: Segment, label: Option<String>) -> Result<PerFrameMaskValue, ToolError> {
     Ok(PerFrameMaskValue::new(mask::Inner {
         labels: vec![label.unwrap_or_else(|| segment.label.clone())],
         instances: vec![segment.instance],
@@ -160,12 +156,7 @@ pub fn of_segment(
 }
 
 /// Whether a name is visible in each frame.
-pub fn exists(
-    session: &Arc<Session>,
-    frames: &[FrameValue],
-    name: &str,
-    min_score: f64,
-) -> Result<Map, ToolError> {
+pub fn exists(session: &Arc<Session>, frames: &[FrameValue], name: &str, min_score: f64) -> Result<Map, ToolError> {
     let (mut exists, mut counts, mut states, mut reasons) = (Array::new(), Array::new(), Array::new(), Array::new());
     let (mut n_seeing, mut n_unknown, mut first_reason) = (0usize, 0usize, None);
     for frame in frames {

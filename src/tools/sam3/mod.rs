@@ -3,7 +3,6 @@
 
 mod follow;
 mod image;
-mod shapes;
 mod video;
 mod window;
 
@@ -16,6 +15,7 @@ use super::{
     arguments::{frame, names, text},
     input_images::{self, frames},
     measure::segments,
+    pixel_shapes as shapes,
     values::{FrameValue, PerFrameMaskValue, mask::threshold},
 };
 use crate::perception::Prompt;
@@ -34,10 +34,12 @@ const POINTS: Kind = Kind::ListOf(&Kind::Pixel);
 const FRAME_INDICES: Param =
     Param::optional("frame_indices", Kind::ListOf(&Kind::Int), "").about("positions in InputImages");
 const START: Param = Param::optional("start_frame", Kind::Int, "the first").about("position in InputImages, inclusive");
-const END: Param = Param::optional("end_frame", Kind::Int, "behind the last").about("position in InputImages, exclusive");
+const END: Param =
+    Param::optional("end_frame", Kind::Int, "behind the last").about("position in InputImages, exclusive");
 const CAMERA: Param = Param::optional("camera", Kind::Text("camera name"), "");
-const PROMPT_FRAME: Param = Param::optional("prompt_frame_idx", Kind::AnyOf(&[Kind::Int, Kind::Value("Frame")]), "the window's first")
-    .about("position in InputImages of the frame that the prompt is on");
+const PROMPT_FRAME: Param =
+    Param::optional("prompt_frame_idx", Kind::AnyOf(&[Kind::Int, Kind::Value("Frame")]), "the window's first")
+        .about("position in InputImages of the frame that the prompt is on");
 
 /// Declarations.
 pub const SPECS: &[ToolSpec] = &[
@@ -115,11 +117,7 @@ pub const SPECS: &[ToolSpec] = &[
     },
     ToolSpec {
         path: "tools.SAM3.is_object_exist",
-        params: &[
-            Param::required("images", input_images::KIND),
-            Param::required("object_name", TEXT),
-            SCORE,
-        ],
+        params: &[Param::required("images", input_images::KIND), Param::required("object_name", TEXT), SCORE],
         returns: "#{exists: list of bool | (), counts: list of int | (), states: list of \"yes\" | \"no\" | \"unknown\", reasons: list of string | (), summary: string}",
         doc: "Whether the name is visible in each frame. A frame that could not be looked at is unknown, with its reason, never absent.",
         example: "print(tools.SAM3.is_object_exist(InputImages, \"mug\").summary);",
@@ -161,16 +159,13 @@ pub fn register(tools: &mut Toolbox<'_, Sam3>) {
         let frames = window::frames(session, &window::Asked { indices, start, end, camera })?;
         video::by_text(session, frames, &video::Named { prompts, labels, min_score: threshold(&score, MIN_SCORE)? })
     });
-    tools.add(
-        "segment_video_by_points",
-        |session, [points, point_labels, labels, on, indices, start, end, camera]| {
-            let names = if labels.is_unit() { None } else { Some(names(&labels, "labels")?) };
-            let (frames, at) = window::of_prompt(session, &on, window::Asked { indices, start, end, camera })?;
-            let size_px = frames.get(at).map_or((0, 0), FrameValue::size_px);
-            let prompts = shapes::point_prompts(&points, &point_labels, names.as_deref(), size_px)?;
-            video::by_prompts(session, frames, at, &prompts, names)
-        },
-    );
+    tools.add("segment_video_by_points", |session, [points, point_labels, labels, on, indices, start, end, camera]| {
+        let names = if labels.is_unit() { None } else { Some(names(&labels, "labels")?) };
+        let (frames, at) = window::of_prompt(session, &on, window::Asked { indices, start, end, camera })?;
+        let size_px = frames.get(at).map_or((0, 0), FrameValue::size_px);
+        let prompts = shapes::point_prompts(&points, &point_labels, names.as_deref(), size_px)?;
+        video::by_prompts(session, frames, at, &prompts, names)
+    });
     tools.add("segment_video_by_box", |session, [boxes, labels, on, indices, start, end, camera]| {
         let names = if labels.is_unit() { None } else { Some(names(&labels, "labels")?) };
         let (frames, at) = window::of_prompt(session, &on, window::Asked { indices, start, end, camera })?;

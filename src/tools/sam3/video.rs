@@ -40,11 +40,8 @@ pub fn by_text(session: &Arc<Session>, frames: Vec<FrameValue>, asked: &Named) -
     let (mut kept, mut left_out) = (Vec::new(), Vec::new());
     let n_frames = frames.len();
     for frame in frames {
-        let found: Result<Vec<Vec<Segment>>, ToolError> = asked
-            .prompts
-            .iter()
-            .map(|name| segments(session, frame.view(), &Prompt::Text(name.clone())))
-            .collect();
+        let found: Result<Vec<Vec<Segment>>, ToolError> =
+            asked.prompts.iter().map(|name| segments(session, frame.view(), &Prompt::Text(name.clone()))).collect();
         match found {
             Ok(found) => {
                 let position = kept.len();
@@ -54,7 +51,11 @@ pub fn by_text(session: &Arc<Session>, frames: Vec<FrameValue>, asked: &Named) -
                     let new: Vec<Segment> = confident
                         .filter(|segment| {
                             !tracks.iter().any(|track| {
-                                track.prompt != prompt && track.masks.get(position).is_some_and(|mask| mask.as_ref() == Some(&segment.mask))
+                                track.prompt != prompt
+                                    && track
+                                        .masks
+                                        .get(position)
+                                        .is_some_and(|mask| mask.as_ref() == Some(&segment.mask))
                             })
                         })
                         .collect();
@@ -89,7 +90,11 @@ pub fn by_text(session: &Arc<Session>, frames: Vec<FrameValue>, asked: &Named) -
         return Err(ToolError::new(ErrorCode::NotVisible, message));
     }
     if !missing.is_empty() {
-        session.print(&format!("{} is not visible in any of {} frames, so it has no mask", missing.join(", "), kept.len()));
+        session.print(&format!(
+            "{} is not visible in any of {} frames, so it has no mask",
+            missing.join(", "),
+            kept.len()
+        ));
     }
     say_left_out(session, &left_out);
     let label = |track: &Track| {
@@ -150,7 +155,8 @@ pub fn by_prompts(
         let mut is_kept = kept.iter();
         track.masks.retain(|_| is_kept.next().copied().unwrap_or(false));
     }
-    let frames: Vec<FrameValue> = frames.into_iter().zip(&kept).filter(|(_, kept)| **kept).map(|(frame, _)| frame).collect();
+    let frames: Vec<FrameValue> =
+        frames.into_iter().zip(&kept).filter(|(_, kept)| **kept).map(|(frame, _)| frame).collect();
     let has_own_names = names.is_none();
     let labels = names.unwrap_or_else(|| tracks.iter().map(|track| track.label.clone()).collect());
     Ok(value(FrameSeries::with_left_out(frames, left_out), tracks, labels, has_own_names))

@@ -43,9 +43,10 @@ pub fn frames(session: &Arc<Session>, asked: &Asked) -> Result<Vec<FrameValue>, 
             ToolError::argument(format!("{what} is {}, wanted a position in InputImages", describe(value)))
         })?;
         let from_start = if number < 0 { number.saturating_add(all.len() as i64) } else { number };
-        usize::try_from(from_start).ok().filter(|at| *at <= all.len()).ok_or_else(|| {
-            ToolError::argument(format!("{what} is {number}, but InputImages has {} frames", all.len()))
-        })
+        usize::try_from(from_start)
+            .ok()
+            .filter(|at| *at <= all.len())
+            .ok_or_else(|| ToolError::argument(format!("{what} is {number}, but InputImages has {} frames", all.len())))
     };
     let (start, end) = (bound(&asked.start, 0, "start_frame")?, bound(&asked.end, all.len(), "end_frame")?);
     let mut chosen: Vec<FrameValue> = match asked.indices.is_unit() {

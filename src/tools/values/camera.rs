@@ -183,7 +183,8 @@ impl CameraPoseValue {
             return Ok(list_of_point(&(self.target_from_source * p)).into());
         }
         let found = describe(thing);
-        Err(ToolError::argument(format!("transform got {found}, wanted [x, y, z] or Points in frame {}", self.source)).into())
+        Err(ToolError::argument(format!("transform got {found}, wanted [x, y, z] or Points in frame {}", self.source))
+            .into())
     }
 
     /// In a few words.
@@ -285,14 +286,15 @@ fn register_intrinsics(engine: &mut Engine) {
         .register_fn("to_string", |i: &mut CameraIntrinsicsValue| i.text())
         .register_fn("to_debug", |i: &mut CameraIntrinsicsValue| i.text());
     for name in ["fx", "fy", "cx", "cy"] {
-        engine
-            .register_get(name, move |i: &mut CameraIntrinsicsValue| i.named(name))
-            .register_get(name, move |s: &mut PerFrameIntrinsicsValue| -> RhaiResult<Arr> {
+        engine.register_get(name, move |i: &mut CameraIntrinsicsValue| i.named(name)).register_get(
+            name,
+            move |s: &mut PerFrameIntrinsicsValue| -> RhaiResult<Arr> {
                 let frames = s.0.frames().iter();
                 let values: RhaiResult<Vec<f64>> =
                     frames.map(|frame| CameraIntrinsicsValue(frame.clone()).named(name)).collect();
                 arr(&[s.0.frames().len()], values?)
-            });
+            },
+        );
     }
 }
 
@@ -307,7 +309,8 @@ fn register_poses(engine: &mut Engine) {
             arr(&[s.poses.len(), 4, 4], poses.collect())
         })
         .register_get("positions", |s: &mut PerFrameExtrinsicsValue| {
-            let positions = s.poses.iter().flat_map(|pose| <[f64; 3]>::from(pose.fixed_from_camera().translation.vector));
+            let positions =
+                s.poses.iter().flat_map(|pose| <[f64; 3]>::from(pose.fixed_from_camera().translation.vector));
             arr(&[s.poses.len(), 3], positions.collect())
         })
         .register_fn("to_string", text)

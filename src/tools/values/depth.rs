@@ -39,7 +39,10 @@ pub const SPEC: ValueSpec = ValueSpec {
         (".min .max .median .mean", "metres, over what is known"),
         (".arr", "HxW Arr, NaN where unknown or outside the trusted range"),
         (".sigma", "HxW Arr, one standard deviation in metres; NaN where depth is"),
-        (".confidence", "HxW Arr, probability that the depth is within 2 cm of the truth by the noise model; 0 where unknown"),
+        (
+            ".confidence",
+            "HxW Arr, probability that the depth is within 2 cm of the truth by the noise model; 0 where unknown",
+        ),
         (".valid", "Mask of the known pixels"),
         (".width .height .shape", "pixels"),
         (".index .stamp .camera .frame", "which image; its optical frame"),
@@ -52,7 +55,10 @@ pub const SERIES_SPEC: ValueSpec = ValueSpec {
     doc: "A DepthImage for each frame.",
     members: &[
         per_frame::COMMON_MEMBERS,
-        (".frame_indices .num_frames .stamps .frames .images", "which frames; `.frames` names coordinate frames"),
+        (
+            ".frame_indices .num_frames .stamps .frames .images .get_by_frame_index(i)",
+            "which frames; `.frames` names coordinate frames",
+        ),
         (".validate_alignment(other)", "true, or an error that says which frames differ"),
         (".depth .confidence .sigma", "NxHxW Arr of all frames, when they are of one size"),
         (".left_out", "frames without an entry, and why"),
@@ -135,14 +141,16 @@ impl DepthImageValue {
         };
         require_same_frame(&mask.frame, "the mask", &self.frame, "the depth")?;
         let depths = self.depth.depth_m().iter().zip(mask.mask.as_slice());
-        let under = depths.filter(|(depth_m, set)| **set && depth_m.is_finite()).map(|(depth_m, _)| f64::from(*depth_m));
+        let under =
+            depths.filter(|(depth_m, set)| **set && depth_m.is_finite()).map(|(depth_m, _)| f64::from(*depth_m));
         let values: Vec<f64> = under.collect();
         arr(&[values.len()], values)
     }
 
     fn text(&self) -> String {
         let (n_known, n) = (self.known_depths().count(), self.depth.depth_m().len());
-        let range = self.known_depths().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), d| (low.min(d), high.max(d)));
+        let range =
+            self.known_depths().fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), d| (low.min(d), high.max(d)));
         let range = if n_known == 0 { String::new() } else { format!(", {:.3}..{:.3} m", range.0, range.1) };
         format!(
             "DepthImage {}x{} of {}, {n_known} of {n} pixels known{range}",

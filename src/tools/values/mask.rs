@@ -90,7 +90,12 @@ pub const METHODS: &[ToolSpec] = &[
     },
     ToolSpec {
         path: "masks.get_centroid_3d",
-        params: &[POINTS_OF, FRAME, OBJECT, Param::optional("conf_threshold", Kind::Number, "0.3").about("see DepthImage.confidence")],
+        params: &[
+            POINTS_OF,
+            FRAME,
+            OBJECT,
+            Param::optional("conf_threshold", Kind::Number, "0.3").about("see DepthImage.confidence"),
+        ],
         returns: "[x, y, z]",
         doc: "Median of the object's confident points; NOT_MEASURABLE when there is none.",
         example: "let masks = tools.SAM3.segment_image_by_text(InputImages[-1], \"mug\"); let recon = tools.Reconstruct.Reconstruct(InputImages); print(masks.get_centroid_3d(recon, -1, \"mug\"));",
@@ -98,8 +103,13 @@ pub const METHODS: &[ToolSpec] = &[
     ToolSpec {
         path: "masks.visualize",
         params: &[
-            Param::optional("frame", Kind::AnyOf(&[Kind::Int, Kind::Value("Frame")]), "all").about("without it a list, one picture per frame"),
-            Param::optional("background", Kind::AnyOf(&[Kind::Value("Frame"), Kind::Value("Picture")]), "the frame itself"),
+            Param::optional("frame", Kind::AnyOf(&[Kind::Int, Kind::Value("Frame")]), "all")
+                .about("without it a list, one picture per frame"),
+            Param::optional(
+                "background",
+                Kind::AnyOf(&[Kind::Value("Frame"), Kind::Value("Picture")]),
+                "the frame itself",
+            ),
         ],
         returns: "Picture",
         doc: "The frame with its masks tinted, outlined and named; for show.",
@@ -129,11 +139,13 @@ impl PerFrameMaskValue {
         }
         let Some(position) = whole(object) else {
             let found = describe(object);
-            return Err(ToolError::argument(format!("object is {found}, wanted a position or a label of {}", self.labels.join(", "))));
+            return Err(ToolError::argument(format!(
+                "object is {found}, wanted a position or a label of {}",
+                self.labels.join(", ")
+            )));
         };
-        index(position, self.labels.len(), "object").map_err(|error| {
-            ToolError::argument(format!("{}: {}", error.message, self.labels.join(", ")))
-        })
+        index(position, self.labels.len(), "object")
+            .map_err(|error| ToolError::argument(format!("{}: {}", error.message, self.labels.join(", "))))
     }
 
     /// One object's mask at a position of the series.
@@ -199,7 +211,8 @@ impl PerFrameMaskValue {
     }
 
     fn visualize(&self, frame: &Dynamic, background: &Dynamic) -> Result<Dynamic, ToolError> {
-        let picture = |position: usize| -> Result<PictureValue, ToolError> { overlay::masks_picture(self, position, background) };
+        let picture =
+            |position: usize| -> Result<PictureValue, ToolError> { overlay::masks_picture(self, position, background) };
         if !frame.is_unit() {
             return Ok(Dynamic::from(picture(self.series.position(frame, Self::NAME)?)?));
         }
@@ -222,9 +235,11 @@ pub fn confident_part(mask: &MaskValue, threshold: f64) -> Mask {
     let view = mask.frame.view();
     let Ok(depth) = &view.depth else { return mask.mask.clone() };
     let is_confident = |depth_m: f32| {
-        depth_m.is_finite() && (threshold <= 0.0 || confidence(view.depth_noise.sigma_m(f64::from(depth_m))) >= threshold)
+        depth_m.is_finite()
+            && (threshold <= 0.0 || confidence(view.depth_noise.sigma_m(f64::from(depth_m))) >= threshold)
     };
-    let set = mask.mask.as_slice().iter().zip(depth.depth_m()).map(|(set, depth_m)| *set && is_confident(*depth_m)).collect();
+    let set =
+        mask.mask.as_slice().iter().zip(depth.depth_m()).map(|(set, depth_m)| *set && is_confident(*depth_m)).collect();
     Mask::new(mask.mask.width_px(), mask.mask.height_px(), set).unwrap_or_else(|| mask.mask.clone())
 }
 

@@ -81,9 +81,9 @@ pub fn numbers(value: &Dynamic, what: &str) -> Result<Vec<f64>, ToolError> {
             if item.is_unit() {
                 return Ok(f64::NAN);
             }
-            item.as_float().or_else(|_| item.as_int().map(|int| int as f64)).or_else(|_| {
-                crate::tools::arguments::number(item, &format!("{what}[{i}]"))
-            })
+            item.as_float()
+                .or_else(|_| item.as_int().map(|int| int as f64))
+                .or_else(|_| crate::tools::arguments::number(item, &format!("{what}[{i}]")))
         })
         .collect()
 }

@@ -63,7 +63,10 @@ pub const SERIES_SPEC: ValueSpec = ValueSpec {
     doc: "A PointMap for each frame.",
     members: &[
         per_frame::COMMON_MEMBERS,
-        (".frame_indices .num_frames .stamps .frames .images .validate_alignment(other) .left_out", "as of PerFrameDepth"),
+        (
+            ".frame_indices .num_frames .stamps .frames .images .validate_alignment(other) .left_out",
+            "as of PerFrameDepth",
+        ),
         (".points .confidence", "NxHxWx3 and NxHxW Arr of all frames, when they are of one size"),
     ],
 };

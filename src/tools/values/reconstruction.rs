@@ -14,9 +14,7 @@ use super::{
 };
 use crate::{
     scene::FrameId,
-    tools::{
-        Kind, Param, RhaiResult, Session, TEXT, ToolError, ToolSpec, arguments::list_of_point, bev, ground,
-    },
+    tools::{Kind, Param, RhaiResult, Session, TEXT, ToolError, ToolSpec, arguments::list_of_point, bev, ground},
 };
 
 /// Frames with depth and place.
@@ -48,8 +46,14 @@ pub const SPEC: ValueSpec = ValueSpec {
     name: "Reconstruction",
     doc: "Depth and place of frames, metric, in the fixed frame of this question: two reconstructions share it.",
     members: &[
-        (".points .depth .intrinsics .extrinsics", "one entry per frame: PointMap, DepthImage, CameraIntrinsics, CameraPose"),
-        (".frame_indices .num_frames .stamps .frames .images .left_out .validate_alignment(other)", "as of PerFrameDepth"),
+        (
+            ".points .depth .intrinsics .extrinsics",
+            "one entry per frame: PointMap, DepthImage, CameraIntrinsics, CameraPose",
+        ),
+        (
+            ".frame_indices .num_frames .stamps .frames .images .left_out .validate_alignment(other)",
+            "as of PerFrameDepth",
+        ),
         (".fixed_frame", "frame of all positions"),
         (".gravity_direction .gravity_source", "up in the fixed frame, and how that is known"),
         (".ground_height", "Measurement: z of the floor in the fixed frame; NOT_MEASURABLE when no floor is seen"),
@@ -61,11 +65,16 @@ pub const SPEC: ValueSpec = ValueSpec {
 pub const METHODS: &[ToolSpec] = &[ToolSpec {
     path: "reconstruction.render_bev",
     params: &[
-        Param::optional("masks", Kind::AnyOf(&[Kind::Value("PerFrameMask"), Kind::ListOf(&Kind::Value("PerFrameMask"))]), ""),
+        Param::optional(
+            "masks",
+            Kind::AnyOf(&[Kind::Value("PerFrameMask"), Kind::ListOf(&Kind::Value("PerFrameMask"))]),
+            "",
+        ),
         Param::optional("labels", Kind::ListOf(&TEXT), "the masks' labels"),
         Param::optional("prompts", Kind::ListOf(&TEXT), "").about("names to segment over the frames"),
         Param::optional("conf_threshold", Kind::Number, "0.1").about("see DepthImage.confidence"),
-        Param::optional("ref_frame", Kind::AnyOf(&[Kind::Int, Kind::Value("Frame")]), "the first").about("its forward is up on the picture"),
+        Param::optional("ref_frame", Kind::AnyOf(&[Kind::Int, Kind::Value("Frame")]), "the first")
+            .about("its forward is up on the picture"),
         Param::optional("ego_trajectory", Kind::Bool, "true"),
     ],
     returns: "Picture",
@@ -86,7 +95,11 @@ impl ReconstructionValue {
             0 => String::new(),
             n => format!(", {n} left out"),
         };
-        format!("Reconstruction of frames {}{left_out}, frame {}", per_frame::join(&self.series.indices()), self.fixed_frame)
+        format!(
+            "Reconstruction of frames {}{left_out}, frame {}",
+            per_frame::join(&self.series.indices()),
+            self.fixed_frame
+        )
     }
 }
 
@@ -120,7 +133,9 @@ pub fn register(engine: &mut Engine, session: &Arc<Session>) {
         .register_get("intrinsics", |r: &mut ReconstructionValue| PerFrameIntrinsicsValue(r.series.clone()))
         .register_get("extrinsics", |r: &mut ReconstructionValue| r.extrinsics.clone())
         .register_get("fixed_frame", |r: &mut ReconstructionValue| r.fixed_frame.to_string())
-        .register_get("gravity_direction", |_: &mut ReconstructionValue| list_of_point(&nalgebra::Point3::new(0.0, 0.0, 1.0)))
+        .register_get("gravity_direction", |_: &mut ReconstructionValue| {
+            list_of_point(&nalgebra::Point3::new(0.0, 0.0, 1.0))
+        })
         .register_get("gravity_source", |r: &mut ReconstructionValue| ground::gravity_source(&r.fixed_frame))
         .register_get("ground_height", move |r: &mut ReconstructionValue| -> RhaiResult<super::MeasurementValue> {
             Ok(ground::ground_height(&for_ground, r.series.frames())?)

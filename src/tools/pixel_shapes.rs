@@ -107,6 +107,45 @@ fn require_inside(points: &[[f64; 2]], what: &str, (width, height): (u32, u32)) 
     }
 }
 
+/// Rows of `n` numbers; a flat list is one row. `wanted` says what a row is.
+///
+/// # Errors
+/// When it is something else.
+pub fn rows(value: &Dynamic, n: usize, what: &str, wanted: &str) -> Result<Vec<Vec<f64>>, ToolError> {
+    let nested = Nested::of(value, what)?;
+    let rows = match nested.flat() {
+        Some(numbers) => Some(vec![numbers]),
+        None => nested.rows(),
+    };
+    let fitting = rows.filter(|rows| !rows.is_empty() && rows.iter().all(|row| row.len() == n));
+    fitting.ok_or_else(|| ToolError::argument(format!("{what} must be {wanted}, or a list of such, in pixels")))
+}
+
+/// Lines as `[u0, v0, u1, v1]` or `[[u0, v0], [u1, v1]]`, one or many.
+///
+/// # Errors
+/// When it is something else.
+pub fn lines(value: &Dynamic, what: &str) -> Result<Vec<[f64; 4]>, ToolError> {
+    let nested = Nested::of(value, what)?;
+    let of_pair = |nested: &Nested| -> Option<[f64; 4]> {
+        if let Some([u0, v0, u1, v1]) = nested.flat().as_deref() {
+            return Some([*u0, *v0, *u1, *v1]);
+        }
+        let rows = nested.rows()?;
+        let [from, to] = rows.as_slice() else { return None };
+        match (from.as_slice(), to.as_slice()) {
+            ([u0, v0], [u1, v1]) => Some([*u0, *v0, *u1, *v1]),
+            _ => None,
+        }
+    };
+    let many = || nested.items().iter().map(of_pair).collect::<Option<Vec<_>>>().filter(|lines| !lines.is_empty());
+    of_pair(&nested).map(|line| vec![line]).or_else(many).ok_or_else(|| {
+        ToolError::argument(format!(
+            "{what} must be [u0, v0, u1, v1] or [[u0, v0], [u1, v1]], or a list of such, in pixels"
+        ))
+    })
+}
+
 /// A point prompt for one thing.
 ///
 /// # Errors
@@ -135,7 +174,9 @@ fn prompt(points: &[[f64; 2]], labels: Option<&Nested>, what: &str, size_px: (u3
         )));
     }
     if let Some(wrong) = labels.iter().find(|label| **label != 0.0 && **label != 1.0) {
-        return Err(ToolError::argument(format!("a label of {what} is {wrong}, wanted 1 (on the thing) or 0 (off it)")));
+        return Err(ToolError::argument(format!(
+            "a label of {what} is {wrong}, wanted 1 (on the thing) or 0 (off it)"
+        )));
     }
     if !labels.contains(&1.0) {
         return Err(ToolError::argument(format!("{what} has no point labelled 1; give at least one on the thing")));
@@ -214,7 +255,10 @@ pub fn one_box(value: &Dynamic, what: &str, size_px: (u32, u32)) -> Result<Pixel
     let boxes = boxes_of(value, what, size_px)?;
     match boxes.as_slice() {
         [one] => Ok(*one),
-        many => Err(ToolError::argument(format!("{what} holds {} boxes, wanted one [u_min, v_min, u_max, v_max]", many.len()))),
+        many => Err(ToolError::argument(format!(
+            "{what} holds {} boxes, wanted one [u_min, v_min, u_max, v_max]",
+            many.len()
+        ))),
     }
 }
 
@@ -228,7 +272,8 @@ pub fn boxes(value: &Dynamic, size_px: (u32, u32)) -> Result<Vec<PixelBox>, Tool
 
 fn boxes_of(value: &Dynamic, what: &str, (width, height): (u32, u32)) -> Result<Vec<PixelBox>, ToolError> {
     let nested = Nested::of(value, what)?;
-    let wrong = || ToolError::argument(format!("{what} must be [u_min, v_min, u_max, v_max] in pixels, or a list of such"));
+    let wrong =
+        || ToolError::argument(format!("{what} must be [u_min, v_min, u_max, v_max] in pixels, or a list of such"));
     let rows = match nested.flat() {
         Some(numbers) => vec![numbers],
         None => nested.rows().filter(|rows| !rows.is_empty()).ok_or_else(wrong)?,
