@@ -239,6 +239,37 @@ fn what_does_not_belong_together_is_refused() {
 }
 
 #[test]
+fn pixels_are_arrays_too() {
+    let mut bench = moving();
+    bench.prints(
+        "let r = tools.Reconstruct.Reconstruct(InputImages); let m = tools.SAM3.segment_image_by_text(InputImages[1], \"mug\").get_mask(1);
+         let d = r.depth[1]; let p = r.points[1]; let k = r.intrinsics[1].K;",
+    );
+    let shapes = bench.prints(
+        "print(d.arr.shape, d.sigma.shape, p.arr.shape, m.arr.shape, k.shape, r.extrinsics[1].matrix.shape, r.extrinsics[1].rotation.shape);
+         print(r.depth.depth.shape, r.points.points.shape, r.points.confidence.shape, r.extrinsics.camera_poses.shape, r.intrinsics.fx.shape);",
+    );
+    assert_eq!(
+        shapes,
+        "[240, 320] [240, 320] [240, 320, 3] [240, 320] [3, 3] [4, 4] [3, 3]\n[4, 240, 320] [4, 240, 320, 3] [4, 240, 320] [4, 4, 4] [4]\n"
+    );
+    let n_mug = label_mask(&MOVING[1], MUG).n_pixels();
+    let agree = bench.prints(
+        "print(d.arr[m].len(), np.array_equal(d.arr[m], d[m]), np.abs(p.z[m] - p[m].arr.nd([(), 2])).max() < 0.000001,
+               np.abs(p.arr.nd([150, 200]) - p.at(200, 150)).max() < 0.000001, np.isnan(d.arr).sum() + d.valid.area);
+         print(np.abs(r.extrinsics[1].matrix.dot(r.extrinsics[1].camera_from_fixed) - np.eye(4)).max() < 0.000001,
+               np.array_equal(r.extrinsics[1].nd([[0, 3], 3]), r.extrinsics[1].position), k.nd([0, 2]), k[1][1]);",
+    );
+    assert_eq!(agree, format!("{n_mug} true true true {}\ntrue true 159.5 277.1\n", 320 * 240));
+    // One standard deviation of the camera's own model at each depth.
+    let sigma = floats(&bench.prints("print(d.sigma.nd([150, 200]), d.at(200, 150));"));
+    assert!((sigma[0] - DepthNoise::default().sigma_m(sigma[1])).abs() < 1e-12, "{sigma:?}");
+    let both = bench.prints("print((m & (d.arr < 1.5)).area + (m & (d.arr >= 1.5)).area == m.area);");
+    assert_eq!(both, "true\n");
+    assert!(bench.fails("m & (np.zeros([2, 2]) == 0)").contains("the right side of `&` is 2x2 and the mask 320x240 pixels"));
+}
+
+#[test]
 fn too_many_frames_are_refused_with_a_stride() {
     let mut bench = bench_of((0..70).map(|i| View { view_idx: i, ..front_view() }).collect());
     let refused = bench.fails("tools.Reconstruct.Reconstruct(InputImages)");

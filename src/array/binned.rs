@@ -28,8 +28,12 @@ pub fn histogram(
     }
     let edges = match bins {
         Bins::Edges(edges) => {
-            if edges.len() < 2 || edges.windows(2).any(|pair| matches!(pair, [a, b] if a > b || a.is_nan() || b.is_nan())) {
-                return Err(ArrayError::Argument("the edges of the bins must ascend, and there must be two or more".to_owned()));
+            if edges.len() < 2
+                || edges.windows(2).any(|pair| matches!(pair, [a, b] if a > b || a.is_nan() || b.is_nan()))
+            {
+                return Err(ArrayError::Argument(
+                    "the edges of the bins must ascend, and there must be two or more".to_owned(),
+                ));
             }
             edges.clone()
         }
@@ -94,7 +98,11 @@ pub fn bincount(values: &Arr, weights: Option<&Arr>, min_length: usize, work: &d
 pub fn interpolated(x: &Arr, at: &Arr, values: &Arr, work: &dyn Work) -> ArrayResult<Arr> {
     let (at, values) = (at.as_slice(), values.as_slice());
     if at.is_empty() || at.len() != values.len() {
-        return Err(ArrayError::Shape(format!("interp has {} positions and {} values, wanted as many", at.len(), values.len())));
+        return Err(ArrayError::Shape(format!(
+            "interp has {} positions and {} values, wanted as many",
+            at.len(),
+            values.len()
+        )));
     }
     if at.windows(2).any(|pair| matches!(pair, [a, b] if a > b)) {
         return Err(ArrayError::Argument("the positions of interp must ascend".to_owned()));
@@ -123,10 +131,15 @@ pub fn differences(values: &Arr, n: usize, axis: i64, work: &dyn Work) -> ArrayR
     for _ in 0..n {
         let is_whole = values.is_whole();
         values = values
-            .along(Some(axis), |n| n.saturating_sub(1), work, |lane, out| {
-                out.extend(lane.array_windows::<2>().map(|[a, b]| b - a));
-                Ok(())
-            })?
+            .along(
+                Some(axis),
+                |n| n.saturating_sub(1),
+                work,
+                |lane, out| {
+                    out.extend(lane.windows(2).filter_map(|pair| if let [a, b] = pair { Some(b - a) } else { None }));
+                    Ok(())
+                },
+            )?
             .counted_as_whole(is_whole);
     }
     Ok(values)

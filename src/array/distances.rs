@@ -35,7 +35,8 @@ impl Metric {
             Metric::Cityblock => pairs.map(|(a, b)| (a - b).abs()).sum(),
             Metric::Chebyshev => pairs.map(|(a, b)| (a - b).abs()).fold(0.0, super::elementwise::maximum),
             Metric::Cosine => {
-                let (dot, aa, bb) = pairs.fold((0.0, 0.0, 0.0), |(dot, aa, bb), (a, b)| (dot + a * b, aa + a * a, bb + b * b));
+                let (dot, aa, bb) =
+                    pairs.fold((0.0, 0.0, 0.0), |(dot, aa, bb), (a, b)| (dot + a * b, aa + a * a, bb + b * b));
                 1.0 - dot / (aa.sqrt() * bb.sqrt())
             }
         }
@@ -47,7 +48,8 @@ impl Metric {
 /// # Errors
 /// No matrices, or rows of different length; no room; interrupted.
 pub fn cdist(a: &Arr, b: &Arr, metric: Metric, work: &dyn Work) -> ArrayResult<Arr> {
-    let ([n_a, width], [n_b, width_b]) = (a.matrix_shape("the first argument")?, b.matrix_shape("the second argument")?);
+    let ([n_a, width], [n_b, width_b]) =
+        (a.matrix_shape("the first argument")?, b.matrix_shape("the second argument")?);
     if width != width_b {
         return Err(ArrayError::Shape(format!("rows have {width} and {width_b} numbers, wanted as many")));
     }
@@ -120,7 +122,11 @@ pub fn squareform(distances: &Arr, work: &dyn Work) -> ArrayResult<Arr> {
             }
             Ok(square)
         }
-        [n, m] if n == m => Ok(Arr::of_vec((0..*n).flat_map(|i| (i + 1..*n).map(move |j| (i, j))).map(|(i, j)| values[i * n + j]).collect())),
-        other => Err(ArrayError::Shape(format!("the shape is {}, wanted one axis or a square matrix", shape::text(other)))),
+        [n, m] if n == m => Ok(Arr::of_vec(
+            (0..*n).flat_map(|i| (i + 1..*n).map(move |j| (i, j))).map(|(i, j)| values[i * n + j]).collect(),
+        )),
+        other => {
+            Err(ArrayError::Shape(format!("the shape is {}, wanted one axis or a square matrix", shape::text(other))))
+        }
     }
 }

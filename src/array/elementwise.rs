@@ -107,8 +107,7 @@ pub fn rounded(x: f64, digits: i32) -> f64 {
         return x.round_ties_even();
     }
     let scale = 10f64.powi(digits.abs());
-    let found =
-        if digits > 0 { (x * scale).round_ties_even() / scale } else { (x / scale).round_ties_even() * scale };
+    let found = if digits > 0 { (x * scale).round_ties_even() / scale } else { (x / scale).round_ties_even() * scale };
     if found.is_finite() { found } else { x }
 }
 

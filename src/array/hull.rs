@@ -207,7 +207,8 @@ impl<'a> Solid<'a> {
             self.hand_out(orphans, &added);
             open.extend(added);
         }
-        let corners: Vec<[usize; 3]> = self.faces.iter().filter(|face| !face.is_gone).map(|face| face.corners).collect();
+        let corners: Vec<[usize; 3]> =
+            self.faces.iter().filter(|face| !face.is_gone).map(|face| face.corners).collect();
         let mut vertices: Vec<usize> = corners.iter().flatten().copied().collect();
         vertices.sort_unstable();
         vertices.dedup();

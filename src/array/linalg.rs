@@ -47,7 +47,9 @@ pub fn product(a: &Arr, b: &Arr, work: &dyn Work) -> ArrayResult<Arr> {
     const COST_PER_PIECE: usize = 1 << 23;
     let wrong = || {
         let (a, b) = (shape::text(a.shape()), shape::text(b.shape()));
-        ArrayError::Shape(format!("a product of {a} and {b} was asked for; the last axis of the first must be as long as the last but one of the second"))
+        ArrayError::Shape(format!(
+            "a product of {a} and {b} was asked for; the last axis of the first must be as long as the last but one of the second"
+        ))
     };
     let is_whole = a.is_whole() && b.is_whole();
     let fixed = |a: &Arr| a.grid.data.clone().into_dimensionality::<Ix2>().map_err(|_| wrong());
@@ -55,9 +57,7 @@ pub fn product(a: &Arr, b: &Arr, work: &dyn Work) -> ArrayResult<Arr> {
     let found = match (a.rank(), b.rank()) {
         (1, 1) if a.len() == b.len() => Arr::of_one(line(a)?.dot(&line(b)?)),
         (1, 2) if a.shape().first() == b.shape().first() => Arr::of_vec(line(a)?.dot(&fixed(b)?).to_vec()),
-        (2, 1) if a.shape().get(1) == b.shape().first() => {
-            Arr::of_vec(fixed(a)?.dot(&line(b)?).to_vec())
-        }
+        (2, 1) if a.shape().get(1) == b.shape().first() => Arr::of_vec(fixed(a)?.dot(&line(b)?).to_vec()),
         (2, 2) if a.shape().get(1) == b.shape().first() => {
             let (x, y) = (fixed(a)?, fixed(b)?);
             let (n_rows, n_columns) = (x.nrows(), y.ncols());
@@ -97,7 +97,7 @@ pub fn cross(a: &Arr, b: &Arr, work: &dyn Work) -> ArrayResult<Arr> {
     let shape = shape::broadcast(a.shape(), b.shape())?;
     let is_whole = a.is_whole() && b.is_whole();
     let (x, y) = (a.grid.stretched(&shape, work)?, b.grid.stretched(&shape, work)?);
-    let rows = |n: usize| x.as_slice().chunks(n).zip(y.as_slice().chunks(n)).map(|(u, v)| (u, v)).collect::<Vec<_>>();
+    let rows = |n: usize| x.as_slice().chunks(n).zip(y.as_slice().chunks(n)).collect::<Vec<_>>();
     let found = match (a.shape().last(), b.shape().last()) {
         (Some(3), Some(3)) => {
             let mut out = Vec::with_capacity(x.len());
@@ -109,12 +109,16 @@ pub fn cross(a: &Arr, b: &Arr, work: &dyn Work) -> ArrayResult<Arr> {
             Arr::new(&shape, out)?
         }
         (Some(2), Some(2)) => {
-            let out = rows(2).into_iter().map(|(u, v)| if let ([u0, u1], [v0, v1]) = (u, v) { u0 * v1 - u1 * v0 } else { f64::NAN });
+            let out = rows(2)
+                .into_iter()
+                .map(|(u, v)| if let ([u0, u1], [v0, v1]) = (u, v) { u0 * v1 - u1 * v0 } else { f64::NAN });
             Arr::new(shape.get(..shape.len() - 1).unwrap_or_default(), out.collect())?
         }
         _ => {
             let (a, b) = (shape::text(a.shape()), shape::text(b.shape()));
-            return Err(ArrayError::Shape(format!("a cross product of {a} and {b} was asked for, wanted vectors of 3")));
+            return Err(ArrayError::Shape(format!(
+                "a cross product of {a} and {b} was asked for, wanted vectors of 3"
+            )));
         }
     };
     Ok(found.counted_as_whole(is_whole))
@@ -432,7 +436,8 @@ pub fn pca(points: &Arr, work: &dyn Work) -> ArrayResult<Pca> {
     let centred = points.zip(&mean, super::elementwise::Whole::Lost, work, |value, mean| value - mean)?;
     let Decomposed { s, mut vt, .. } = decomposed(&centred, work)?;
     for mut row in vt.row_iter_mut() {
-        let largest = row.iter().copied().fold(0.0f64, |best, value| if value.abs() > best.abs() + 1e-12 { value } else { best });
+        let largest =
+            row.iter().copied().fold(0.0f64, |best, value| if value.abs() > best.abs() + 1e-12 { value } else { best });
         if largest < 0.0 {
             row.neg_mut();
         }

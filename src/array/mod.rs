@@ -18,7 +18,10 @@ pub mod shape;
 pub mod text;
 pub mod tree;
 
-use std::ops::Deref;
+use std::{
+    ops::Deref,
+    sync::atomic::{AtomicU64, Ordering},
+};
 
 use ndarray::{ArcArray, ArrayD, IxDyn};
 use thiserror::Error;
@@ -87,9 +90,22 @@ impl Work for Unlimited {
 }
 
 /// Values on a grid of up to [`MAX_RANK`] axes, stored row by row.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug)]
 pub struct Grid<T> {
     data: ArcArray<T, IxDyn>,
+    revision: u64,
+}
+
+impl<T: PartialEq> PartialEq for Grid<T> {
+    fn eq(&self, other: &Self) -> bool {
+        self.data == other.data
+    }
+}
+
+/// A number that no other content has had.
+fn next_revision() -> u64 {
+    static NEXT: AtomicU64 = AtomicU64::new(0);
+    NEXT.fetch_add(1, Ordering::Relaxed)
 }
 
 /// Truth values.
@@ -124,24 +140,24 @@ impl<T: Clone> Grid<T> {
         }
         let n = values.len();
         match ArrayD::from_shape_vec(IxDyn(shape), values) {
-            Ok(data) => Ok(Grid { data: data.into_shared() }),
+            Ok(data) => Ok(Grid { data: data.into_shared(), revision: next_revision() }),
             Err(_) => Err(ArrayError::Shape(format!("{n} values do not fill the shape {}", shape::text(shape)))),
         }
     }
 
     /// Of rank 1.
     pub fn of_vec(values: Vec<T>) -> Grid<T> {
-        Grid { data: ndarray::Array1::from_vec(values).into_dyn().into_shared() }
+        Grid { data: ndarray::Array1::from_vec(values).into_dyn().into_shared(), revision: next_revision() }
     }
 
     /// Of rank 0.
     pub fn of_one(value: T) -> Grid<T> {
-        Grid { data: ndarray::arr0(value).into_dyn().into_shared() }
+        Grid { data: ndarray::arr0(value).into_dyn().into_shared(), revision: next_revision() }
     }
 
     fn of_array(data: ArrayD<T>) -> Grid<T> {
         let data = if data.is_standard_layout() { data } else { data.as_standard_layout().into_owned() };
-        Grid { data: data.into_shared() }
+        Grid { data: data.into_shared(), revision: next_revision() }
     }
 
     /// Length of each axis.
@@ -171,6 +187,7 @@ impl<T: Clone> Grid<T> {
 
     /// All values for writing; copies them first when they are shared.
     pub fn as_mut_slice(&mut self) -> &mut [T] {
+        self.revision = next_revision();
         self.data.as_slice_mut().unwrap_or_default()
     }
 
@@ -210,7 +227,7 @@ impl<T: Clone> Grid<T> {
             return Err(wrong());
         }
         let data = self.data.clone().into_shape_with_order(IxDyn(shape)).map_err(|_| wrong())?;
-        Ok(Grid { data })
+        Ok(Grid { data, revision: next_revision() })
     }
 
     /// Bytes of its values.
@@ -218,9 +235,9 @@ impl<T: Clone> Grid<T> {
         self.len().saturating_mul(std::mem::size_of::<T>())
     }
 
-    /// A place that stays the same as long as the values do.
-    pub fn address(&self) -> *const T {
-        self.data.as_ptr()
+    /// A number that changes when the values do; copies share it.
+    pub fn revision(&self) -> u64 {
+        self.revision
     }
 }
 
@@ -286,10 +303,6 @@ impl Arr {
         Ok(Arr { grid: self.grid.reshaped(shape)?, is_whole: self.is_whole })
     }
 
-    fn like(&self, values: Vec<f64>) -> ArrayResult<Arr> {
-        Arr::new(self.shape(), values)
-    }
-
     /// Rows and columns of a matrix.
     ///
     /// # Errors
@@ -302,13 +315,6 @@ impl Arr {
                 shape::text(other)
             ))),
         }
-    }
-
-    fn require_values(&self, what: &str) -> ArrayResult<()> {
-        if self.is_empty() {
-            return Err(ArrayError::NotComputable(format!("{what} of an empty array has no value")));
-        }
-        Ok(())
     }
 }
 

@@ -70,14 +70,19 @@ impl Arr {
     /// A wrong axis; no room.
     pub fn sorted(&self, axis: Option<i64>, work: &dyn Work) -> ArrayResult<Arr> {
         work.room(self.n_bytes())?;
-        let sorted = self.along(axis, |n| n, work, |lane, out| {
-            let start = out.len();
-            out.extend_from_slice(lane);
-            if let Some(own) = out.get_mut(start..) {
-                own.sort_by(order);
-            }
-            Ok(())
-        })?;
+        let sorted = self.along(
+            axis,
+            |n| n,
+            work,
+            |lane, out| {
+                let start = out.len();
+                out.extend_from_slice(lane);
+                if let Some(own) = out.get_mut(start..) {
+                    own.sort_by(order);
+                }
+                Ok(())
+            },
+        )?;
         Ok(sorted.counted_as_whole(self.is_whole()))
     }
 
@@ -87,10 +92,15 @@ impl Arr {
     /// A wrong axis; no room.
     pub fn argsorted(&self, axis: Option<i64>, work: &dyn Work) -> ArrayResult<Arr> {
         work.room(self.n_bytes().saturating_mul(2))?;
-        let positions = self.along(axis, |n| n, work, |lane, out| {
-            out.extend(sorted_positions(lane).into_iter().map(|at| at as f64));
-            Ok(())
-        })?;
+        let positions = self.along(
+            axis,
+            |n| n,
+            work,
+            |lane, out| {
+                out.extend(sorted_positions(lane).into_iter().map(|at| at as f64));
+                Ok(())
+            },
+        )?;
         Ok(positions.counted_as_whole(true))
     }
 

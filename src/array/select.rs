@@ -31,9 +31,10 @@ struct Selection {
 /// Position on an axis, counted from the end when negative.
 fn position(i: i64, length: usize, axis: usize) -> ArrayResult<usize> {
     let from_start = if i < 0 { i.saturating_add(length as i64) } else { i };
-    usize::try_from(from_start).ok().filter(|i| *i < length).ok_or_else(|| {
-        ArrayError::Index(format!("index {i} is out of range: axis {axis} has {length} values"))
-    })
+    usize::try_from(from_start)
+        .ok()
+        .filter(|i| *i < length)
+        .ok_or_else(|| ArrayError::Index(format!("index {i} is out of range: axis {axis} has {length} values")))
 }
 
 /// Positions of `start:stop:step` on an axis, as in Python.
@@ -68,7 +69,11 @@ fn places(mask: &Bools) -> Vec<Vec<usize>> {
     let strides = strides(mask.shape());
     let flat: Vec<usize> = mask.as_slice().iter().enumerate().filter_map(|(i, holds)| holds.then_some(i)).collect();
     let lengths = mask.shape();
-    strides.iter().zip(lengths).map(|(stride, length)| flat.iter().map(|i| i / stride % length.max(&1)).collect()).collect()
+    strides
+        .iter()
+        .zip(lengths)
+        .map(|(stride, length)| flat.iter().map(|i| i / stride % length.max(&1)).collect())
+        .collect()
 }
 
 impl Selection {
@@ -146,7 +151,10 @@ impl Selection {
             offsets.insert(if is_apart { 0 } else { together_at.unwrap_or(0) }, together);
         }
         if offsets.len() > MAX_RANK {
-            return Err(ArrayError::Shape(format!("the result has {} axes, at most {MAX_RANK} are possible", offsets.len())));
+            return Err(ArrayError::Shape(format!(
+                "the result has {} axes, at most {MAX_RANK} are possible",
+                offsets.len()
+            )));
         }
         Ok(Selection { base, offsets })
     }

@@ -24,11 +24,18 @@ pub fn size(shape: &[usize]) -> Option<usize> {
 /// [`ArrayError::Shape`] with too many axes; [`ArrayError::NoRoom`].
 pub fn require_room<T>(shape: &[usize], work: &dyn Work) -> ArrayResult<usize> {
     if shape.len() > MAX_RANK {
-        return Err(ArrayError::Shape(format!("{} has {} axes, at most {MAX_RANK} are possible", text(shape), shape.len())));
+        return Err(ArrayError::Shape(format!(
+            "{} has {} axes, at most {MAX_RANK} are possible",
+            text(shape),
+            shape.len()
+        )));
     }
     let n = size(shape).filter(|n| n.checked_mul(std::mem::size_of::<T>()).is_some_and(|n| n <= isize::MAX as usize));
     let Some(n) = n else {
-        return Err(ArrayError::NoRoom(format!("an array of shape {} does not fit into memory; work on a part", text(shape))));
+        return Err(ArrayError::NoRoom(format!(
+            "an array of shape {} does not fit into memory; work on a part",
+            text(shape)
+        )));
     };
     work.room(n * std::mem::size_of::<T>())?;
     Ok(n)
@@ -73,8 +80,10 @@ pub fn axis(axis: i64, rank: usize) -> ArrayResult<usize> {
 /// [`ArrayError::Shape`].
 pub fn resolved(wanted: &[i64], n: usize) -> ArrayResult<Vec<usize>> {
     let n_open = wanted.iter().filter(|length| **length == -1).count();
-    let known: Option<usize> =
-        wanted.iter().filter(|length| **length != -1).try_fold(1usize, |n, length| n.checked_mul(usize::try_from(*length).ok()?));
+    let known: Option<usize> = wanted
+        .iter()
+        .filter(|length| **length != -1)
+        .try_fold(1usize, |n, length| n.checked_mul(usize::try_from(*length).ok()?));
     let wrong = || ArrayError::Shape(format!("{n} values do not fill the shape {wanted:?}"));
     let known = known.ok_or_else(wrong)?;
     if n_open > 1 || (n_open == 1 && (known == 0 || !n.is_multiple_of(known))) || (n_open == 0 && known != n) {
@@ -95,9 +104,7 @@ impl<T: Clone> Grid<T> {
         require_room::<T>(shape, work)?;
         match self.data.broadcast(IxDyn(shape)) {
             Some(view) => Ok(Grid::of_array(view.to_owned())),
-            None => {
-                Err(ArrayError::Shape(format!("shape {} does not stretch to {}", text(self.shape()), text(shape))))
-            }
+            None => Err(ArrayError::Shape(format!("shape {} does not stretch to {}", text(self.shape()), text(shape)))),
         }
     }
 
@@ -111,7 +118,10 @@ impl<T: Clone> Grid<T> {
         let mut sorted = order.to_vec();
         sorted.sort_unstable();
         if sorted != (0..self.rank()).collect::<Vec<_>>() {
-            return Err(ArrayError::Index(format!("axes are {order:?}, wanted each of {sorted:?} once", sorted = (0..self.rank()).collect::<Vec<_>>())));
+            return Err(ArrayError::Index(format!(
+                "axes are {order:?}, wanted each of {sorted:?} once",
+                sorted = (0..self.rank()).collect::<Vec<_>>()
+            )));
         }
         if self.rank() < 2 {
             return Ok(self.clone());
@@ -182,7 +192,9 @@ pub fn concatenated<T: Clone>(parts: &[Grid<T>], along: i64, work: &dyn Work) ->
     let along = axis(along, first.rank())?;
     work.room(parts.iter().map(Grid::n_bytes).fold(0, usize::saturating_add))?;
     let views: Vec<_> = parts.iter().map(|part| part.data.view()).collect();
-    ndarray::concatenate(Axis(along), &views).map(Grid::of_array).map_err(|_| differing(parts, "beside the joined axis"))
+    ndarray::concatenate(Axis(along), &views)
+        .map(Grid::of_array)
+        .map_err(|_| differing(parts, "beside the joined axis"))
 }
 
 /// Arrays of one shape along a new axis.
@@ -253,7 +265,10 @@ impl Arr {
         let n_steps = if is_open { n } else { n.saturating_sub(1) };
         let step = (stop - start) / n_steps.max(1) as f64;
         let mut values: Vec<f64> = (0..n).map(|i| i as f64 * step + start).collect();
-        if !is_open && n > 1 && let Some(last) = values.last_mut() {
+        if !is_open
+            && n > 1
+            && let Some(last) = values.last_mut()
+        {
             *last = stop;
         }
         Ok(Arr::of_vec(values))

@@ -11,7 +11,14 @@ const N_EDGE: usize = 3;
 /// `0.4`, `1.0`, `2.5e-7`: up to eight digits after the point.
 pub fn number(value: f64) -> String {
     if !value.is_finite() {
-        return if value.is_nan() { "nan" } else if value > 0.0 { "inf" } else { "-inf" }.to_owned();
+        return if value.is_nan() {
+            "nan"
+        } else if value > 0.0 {
+            "inf"
+        } else {
+            "-inf"
+        }
+        .to_owned();
     }
     if value != 0.0 && !(1e-4..1e16).contains(&value.abs()) {
         return shortest(&format!("{value:e}"), &format!("{value:.8e}"));

@@ -139,7 +139,8 @@ impl Tree {
                     let near = $tree.query(&place).nearest_n::<SquaredEuclidean<f64>>(n_wanted).execute();
                     near.into_iter().map(|near| Near { distance: near.distance, at: near.item as usize }).collect()
                 } else {
-                    let near = $tree.query(&place).nearest_n::<SquaredEuclidean<f64>>(n_wanted).within(reach2).execute();
+                    let near =
+                        $tree.query(&place).nearest_n::<SquaredEuclidean<f64>>(n_wanted).within(reach2).execute();
                     near.into_iter().map(|near| Near { distance: near.distance, at: near.item as usize }).collect()
                 }
             }};
@@ -169,8 +170,14 @@ impl Tree {
             let reach2 = reach * reach * (1.0 + 4.0 * f64::EPSILON);
             macro_rules! ask {
                 ($tree:expr, $width:literal) => {
-                    $tree.query(&padded::<$width>(place)).within::<SquaredEuclidean<f64>>(reach2).unsorted().execute().into_iter()
-                        .map(|near| near.item as usize).collect::<Vec<usize>>()
+                    $tree
+                        .query(&padded::<$width>(place))
+                        .within::<SquaredEuclidean<f64>>(reach2)
+                        .unsorted()
+                        .execute()
+                        .into_iter()
+                        .map(|near| near.item as usize)
+                        .collect::<Vec<usize>>()
                 };
             }
             let mut found: Vec<usize> = match &*self.kind {

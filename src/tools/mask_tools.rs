@@ -12,7 +12,10 @@ use super::{
         pixel_mask::list_of_box,
     },
 };
-use crate::{array::Bools, geometry::Mask};
+use crate::{
+    array::{Arr, Bools},
+    geometry::Mask,
+};
 
 /// Keeps this group's functions apart.
 #[derive(Clone)]
@@ -126,8 +129,7 @@ pub fn register(tools: &mut Toolbox<'_, MaskTools>) {
 }
 
 fn median_pixel(mask: &Mask) -> Dynamic {
-    mask.median_pixel()
-        .map_or(Dynamic::UNIT, |(u, v)| Dynamic::from(vec![Dynamic::from_float(u), Dynamic::from_float(v)]))
+    mask.median_pixel().map_or(Dynamic::UNIT, |(u, v)| Dynamic::from(Arr::of_vec(vec![u, v])))
 }
 
 fn pixels(value: &Dynamic, what: &str) -> Result<Pixels, ToolError> {

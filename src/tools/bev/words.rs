@@ -143,7 +143,7 @@ pub fn meta(
             let map: Map = [
                 ("camera".into(), Dynamic::from(station.frame.view().camera.to_string())),
                 ("index".into(), Dynamic::from_int(station.frame.index() as i64)),
-                ("position".into(), list_of_point(&station.at_m).into()),
+                ("position".into(), Dynamic::from(list_of_point(&station.at_m))),
                 ("pixel".into(), pixel(layout, station.at_m.x, station.at_m.y)),
             ]
             .into();
@@ -171,7 +171,7 @@ fn thing_meta(layout: &Layout, thing: &Thing) -> Map {
     let frames: Array = thing.frames.iter().map(|index| Dynamic::from_int(*index as i64)).collect();
     let mut map: Map = [
         ("label".into(), Dynamic::from(thing.label.clone())),
-        ("position".into(), list_of_point(middle).into()),
+        ("position".into(), Dynamic::from(list_of_point(middle))),
         ("pixel".into(), pixel(layout, middle.x, middle.y)),
         ("frames".into(), frames.into()),
     ]
@@ -189,7 +189,7 @@ fn thing_meta(layout: &Layout, thing: &Thing) -> Map {
             map.insert("kind".into(), Dynamic::from("moving".to_owned()));
             map.insert("direction".into(), Dynamic::from(word));
             map.insert("distance".into(), Dynamic::from_float(distance_m));
-            let places: Array = path.iter().map(|place| list_of_point(&place.at_m).into()).collect();
+            let places: Array = path.iter().map(|place| Dynamic::from(list_of_point(&place.at_m))).collect();
             map.insert("path".into(), places.into());
             let pixels: Array = path.iter().map(|place| pixel(layout, place.at_m.x, place.at_m.y)).collect();
             map.insert("pixels".into(), pixels.into());

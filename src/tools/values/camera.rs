@@ -17,6 +17,7 @@ use crate::{
     tools::{
         RhaiResult, ToolError,
         arguments::{describe, list_of_point, optional_point},
+        arrays::{SessionWork, convert},
     },
 };
 
@@ -62,7 +63,7 @@ pub const POSE_SPEC: ValueSpec = ValueSpec {
     doc: "Where a camera stood at its image's stamp: maps optical coordinates (x right, y down, z forward) into the fixed frame.",
     members: &[
         (".position .forward .right .up", "[x, y, z] in the fixed frame"),
-        (".rotation .matrix", "3x3 and 4x4 Arr, fixed frame from camera"),
+        (".rotation .matrix", "3x3 and 4x4 Arr, fixed frame from camera; the pose itself is indexed like its matrix"),
         (".transform(p)", "[x, y, z] or Points of the source frame in the target frame"),
         (".inverse .camera_from_fixed", "the pose the other way round; its 4x4 Arr"),
         (".sigma", "#{position, rotation}: one standard deviation, metres and radians"),
@@ -161,7 +162,7 @@ impl CameraPoseValue {
         }
     }
 
-    fn axis(&self, axis: Vector3<f64>) -> Array {
+    fn axis(&self, axis: Vector3<f64>) -> Arr {
         list_of_point(&Point3::from(self.fixed_from_camera().rotation * axis))
     }
 
@@ -180,7 +181,7 @@ impl CameraPoseValue {
             return Ok(Dynamic::from(points.transformed(&self.target_from_source, &self.target)));
         }
         if let Some(p) = optional_point(thing)? {
-            return Ok(list_of_point(&(self.target_from_source * p)).into());
+            return Ok(Dynamic::from(list_of_point(&(self.target_from_source * p))));
         }
         let found = describe(thing);
         Err(ToolError::argument(format!("transform got {found}, wanted [x, y, z] or Points in frame {}", self.source))
@@ -336,6 +337,10 @@ fn register_poses(engine: &mut Engine) {
             let at = crate::tools::arguments::index(row, 4, "the row of a CameraPose's 4x4 matrix")?;
             let values = values_of(&p.target_from_source.to_homogeneous());
             arr(&[4], values.into_iter().skip(4 * at).take(4).collect())
+        })
+        .register_fn("nd", |p: &mut CameraPoseValue, entries: Array| -> RhaiResult<Dynamic> {
+            let index: Result<Vec<_>, ToolError> = entries.iter().map(convert::nd_index).collect();
+            Ok(convert::value(matrix_of(&p.target_from_source)?.part(&index?, &SessionWork::none())?))
         })
         .register_get("sigma", |p: &mut CameraPoseValue| -> rhai::Map {
             [

@@ -9,7 +9,7 @@ use super::{
     point_map::pixel,
 };
 use crate::{
-    array::Bools,
+    array::{Arr, Bools},
     geometry::{Mask, PixelBox},
     tools::{RhaiResult, ToolError, arguments::describe},
 };
@@ -111,7 +111,7 @@ pub fn register(engine: &mut Engine) {
             None => Dynamic::UNIT,
         })
         .register_get("centroid", |m: &mut MaskValue| match m.mask.median_pixel() {
-            Some((u, v)) => Dynamic::from(vec![Dynamic::from_float(u), Dynamic::from_float(v)]),
+            Some((u, v)) => Dynamic::from(Arr::of_vec(vec![u, v])),
             None => Dynamic::UNIT,
         })
         .register_get("arr", |m: &mut MaskValue| bools_of(&m.mask))

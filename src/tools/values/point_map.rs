@@ -232,7 +232,7 @@ pub fn register(engine: &mut Engine) {
         })
         .register_fn("at", |m: &mut PointMapValue, u: Dynamic, v: Dynamic| -> RhaiResult<Dynamic> {
             let at = pixel(&u, &v, m.0.frame.size_px())?;
-            Ok(m.position(at.0, at.1).map_or(Dynamic::UNIT, |p| list_of_point(&p).into()))
+            Ok(m.position(at.0, at.1).map_or(Dynamic::UNIT, |p| Dynamic::from(list_of_point(&p))))
         })
         .register_indexer_get(|m: &mut PointMapValue, mask: Dynamic| -> RhaiResult<PointsValue> {
             let Some(mask) = mask.read_lock::<MaskValue>().map(|mask| mask.clone()) else {
