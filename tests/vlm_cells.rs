@@ -278,7 +278,7 @@ fn tokens_of_looking_are_counted_into_the_goal() {
     let cell = "**Purpose**\nx\n\n**Reasoning**\nx\n\n**Next Goal**\nx\n\n**Code**\n```rhai\n\
                 vlm.locate(InputImages, [\"mug\", \"bowl\"]); Refuse(\"NO_ANSWER\", \"done\");\n```\n";
     let main = Arc::new(ScriptedModel::replying("writer", &[cell]));
-    let perception = Perception { segmenter: Arc::new(LabelImageSegmenter) };
+    let perception = Perception::new(Arc::new(LabelImageSegmenter));
     let agent = Agent { vision: Some(vision(plain_model())), ..Agent::new(main, perception) };
     let goal = Goal {
         session_id: "s".into(),

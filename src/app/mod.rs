@@ -54,7 +54,7 @@ impl App {
     /// When a configured model cannot be used.
     pub fn new(config: Config, cameras: Vec<CameraConfig>, clock: RosClock) -> Result<App, ModelsError> {
         let models = Models::build(&config.model, |name| std::env::var(name).ok())?;
-        let perception = Perception { segmenter: Arc::new(LabelImageSegmenter) };
+        let perception = Perception::new(Arc::new(LabelImageSegmenter));
         let main = models.roles.get(ModelRole::Main).clone();
         let agent = Agent { limits: config.limits, vision: models.vision, ..Agent::new(main, perception) };
         let app = App::with_agent(config, cameras, agent, clock);

@@ -172,7 +172,7 @@ pub fn summary(value: &Dynamic) -> String {
     } else if let Some(frame) = value.read_lock::<FrameValue>() {
         frame.text()
     } else if let Some(reconstruction) = value.read_lock::<ReconstructionValue>() {
-        format!("Reconstruction of {} frames in {}", reconstruction.frames.len(), reconstruction.fixed_frame)
+        reconstruction.text()
     } else if value.is_int() || value.is_float() || value.is_bool() {
         format!("{} {value}", type_name(value))
     } else if value.is_unit() {

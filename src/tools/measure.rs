@@ -15,7 +15,7 @@ use super::{
 use crate::{
     error_code::ErrorCode,
     geometry::{Mask, PointCloud, cloud::CameraPlacement, occlusion::outline},
-    perception::{Prompt, Segment},
+    perception::{PerceptionError, Prompt, Segment},
     scene::{FrameId, Sighting, View},
 };
 
@@ -100,9 +100,13 @@ fn placed(view: &View, fixed_frame: &FrameId, mask: Option<&Mask>) -> Result<Poi
 /// Segments of one view.
 ///
 /// # Errors
-/// When the segmenter could not look.
+/// When the segmenter could not look, or does not take this kind of prompt.
 pub fn segments(session: &Session, view: &View, prompt: &Prompt) -> Result<Vec<Segment>, ToolError> {
-    Ok(session.context.perception.segmenter.segment(view, prompt)?)
+    let segmenter = &session.context.perception.segmenter;
+    if !segmenter.takes().contains(&prompt.kind()) {
+        return Err(PerceptionError::unsupported(segmenter.as_ref(), prompt.kind()).into());
+    }
+    Ok(segmenter.segment(view, prompt)?)
 }
 
 /// The object that a segment shows.

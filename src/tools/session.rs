@@ -153,6 +153,7 @@ pub struct Session {
     pub room: OnceLock<Room>,
     cell: Mutex<CellOutput>,
     n_tool_calls: AtomicU32,
+    n_pictures: AtomicU32,
 }
 
 impl Session {
@@ -164,6 +165,7 @@ impl Session {
             room: OnceLock::new(),
             cell: Mutex::default(),
             n_tool_calls: AtomicU32::new(0),
+            n_pictures: AtomicU32::new(0),
         })
     }
 
@@ -200,6 +202,12 @@ impl Session {
         }
         self.cell().n_tool_calls += 1;
         Ok(())
+    }
+
+    /// Counts one picture; false when the goal has shown `max` already.
+    pub fn count_picture(&self, max: u32) -> bool {
+        let next = |n: u32| (n < max).then_some(n + 1);
+        self.n_pictures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
     }
 
     /// To be asked before something large is taken.

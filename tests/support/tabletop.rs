@@ -203,7 +203,7 @@ pub fn goal(question: &str) -> Goal {
 }
 
 pub fn perception() -> Perception {
-    Perception { segmenter: Arc::new(LabelImageSegmenter) }
+    Perception::new(Arc::new(LabelImageSegmenter))
 }
 
 pub fn offline_agent() -> Agent {

@@ -19,8 +19,8 @@ use crate::{
         arguments::{describe, number, object},
         measure::{object_of, points_under, segments},
         values::{
-            DisplacementValue, MaskValue, MeasurementValue, MotionValue, ObjectValue, RelationValue, motion::State,
-            object::named, propagation::finite,
+            DisplacementValue, MeasurementValue, MotionValue, ObjectValue, PerFrameMaskValue, RelationValue,
+            motion::State, object::named, propagation::finite,
         },
         viewpoint::same_frame,
     },
@@ -241,7 +241,7 @@ impl Track {
 
 /// The thing in the images of the window, oldest first, all of the camera that shows it most often.
 fn follow(session: &Arc<Session>, what: &Dynamic, window_secs: f64) -> Result<Vec<ObjectValue>, ToolError> {
-    if let Some(masks) = what.read_lock::<MaskValue>() {
+    if let Some(masks) = what.read_lock::<PerFrameMaskValue>() {
         return Ok(thinned(of_masks(session, &masks, window_secs)?));
     }
     if let Some(list) = what.read_lock::<Array>() {
@@ -309,7 +309,11 @@ fn one(
     found.first().map(|segment| object_of(session, view, segment)).transpose()
 }
 
-fn of_masks(session: &Arc<Session>, masks: &MaskValue, window_secs: f64) -> Result<Vec<ObjectValue>, ToolError> {
+fn of_masks(
+    session: &Arc<Session>,
+    masks: &PerFrameMaskValue,
+    window_secs: f64,
+) -> Result<Vec<ObjectValue>, ToolError> {
     if masks.labels.len() != 1 {
         return Err(ToolError::argument(format!(
             "the masks are of {} objects ({}), wanted one; segment it alone",
@@ -320,9 +324,9 @@ fn of_masks(session: &Arc<Session>, masks: &MaskValue, window_secs: f64) -> Resu
     let label = masks.labels.first().cloned().unwrap_or_default();
     let instance = masks.instances.first().copied().flatten();
     let context = &session.context;
-    let newest = masks.frames.iter().map(|frame| frame.view().stamp).max().unwrap_or_default();
+    let newest = masks.series.frames().iter().map(|frame| frame.view().stamp).max().unwrap_or_default();
     let mut objects = Vec::new();
-    for (frame, of_frame) in masks.frames.iter().zip(&masks.masks) {
+    for (frame, of_frame) in masks.series.frames().iter().zip(&masks.masks) {
         let (view, Some(mask)) = (frame.view(), of_frame.first()) else { continue };
         if mask.n_pixels() < context.min_object_pixels || newest.secs_since(view.stamp) > window_secs {
             continue;
