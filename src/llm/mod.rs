@@ -1,13 +1,15 @@
 //! Port: who writes the cells.
 //!
 //! [`ChatModel`] is the trait; each other file is one implementation or a part of one. A model sees text and pictures and replies with
-//! text; it knows nothing of kernels or robots. [`offline`] needs no server. To add a client: one new file, and one line in the configuration's list.
+//! text; it knows nothing of kernels or robots. [`http`] speaks to servers, [`offline`] needs none. To add a client: one new file, and one line in the configuration's list.
 
 pub mod abilities;
 pub mod cell_status;
 pub mod delta;
+pub mod http;
 pub mod model_error;
 pub mod offline;
+pub mod presets;
 pub mod question_brief;
 pub mod scripted;
 pub mod usage;
