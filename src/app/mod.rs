@@ -13,7 +13,7 @@ pub use question::{Question, When};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    agent::{Agent, Event, EventSink, Goal, Outcome, Stage},
+    agent::{Agent, Event, EventSink, Goal, Interface, Outcome, Stage},
     answer::Refusal,
     config::Config,
     error_code::ErrorCode,
@@ -45,7 +45,8 @@ impl App {
     /// are really listened to.
     pub fn new(config: Config, cameras: Vec<CameraConfig>, clock: RosClock) -> App {
         let perception = Perception { segmenter: Arc::new(LabelImageSegmenter) };
-        let agent = Agent { limits: config.limits, ..Agent::new(Arc::new(OfflineBrain), perception) };
+        let settings = config.agent.clone();
+        let agent = Agent { limits: config.limits, settings, ..Agent::new(Arc::new(OfflineBrain), perception) };
         App::with_agent(config, cameras, agent, clock)
     }
 
@@ -74,9 +75,18 @@ impl App {
         (self.clock)()
     }
 
-    /// How the model acts.
+    /// How the model acts in goals that do not say.
     pub fn interface(&self) -> &'static str {
-        question::INTERFACES.first().copied().unwrap_or_default()
+        self.config.interface.name()
+    }
+
+    /// Ways in which one of the models can act.
+    fn interfaces(&self) -> Vec<&'static str> {
+        let models = || std::iter::once(&self.agent.model).chain(&self.agent.fallback);
+        let can = |interface: Interface| {
+            models().any(|model| interface.takes_programs() || !model.abilities().writes_programs_only)
+        };
+        Interface::ALL.into_iter().filter(|interface| can(*interface)).map(Interface::name).collect()
     }
 
     /// What the robot sees. Hold it for short: images wait to get in.
@@ -89,7 +99,7 @@ impl App {
     /// # Errors
     /// [`ErrorCode::InvalidGoal`] with the field, what was found and what is expected.
     pub fn check(&self, question: &Question) -> Result<(), Refusal> {
-        question::check(question, &self.config, &self.models)
+        question::check(question, &self.config, &self.models, &self.interfaces())
     }
 
     /// Answers a question. Comes back with a refusal when `cancel` fires or `deadline` passes.
@@ -101,13 +111,7 @@ impl App {
         events: EventSink,
         cancel: CancellationToken,
     ) -> Outcome {
-        events(Event {
-            stage: Stage::Snapshot,
-            step: 0,
-            purpose: "collect images and transforms".to_owned(),
-            code: String::new(),
-            output: String::new(),
-        });
+        events(Event { purpose: "collect images and transforms".to_owned(), ..Event::of(Stage::Snapshot) });
         let taken = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(refusal(ErrorCode::Canceled, "cancelled while images were collected")),
@@ -143,6 +147,7 @@ impl App {
             deadline,
             max_steps: question.max_steps.unwrap_or(self.config.max_steps),
             window_secs,
+            interface: Interface::from_name(&question.interface).unwrap_or(self.config.interface),
         }
     }
 }
@@ -156,6 +161,9 @@ pub fn refused(refusal: Refusal, elapsed: Duration) -> Outcome {
         models: Vec::new(),
         n_prompt_tokens: 0,
         n_completion_tokens: 0,
+        n_sent_bytes: 0,
+        interface: Interface::default(),
+        prompt_hash: String::new(),
         elapsed,
         snapshot: None,
     }

@@ -4,6 +4,7 @@
 //! nothing of ROS. A new parameter is one line in a reader function here, and one in `config/spatialclaw.yaml` (a test holds the two
 //! together).
 
+pub mod agent;
 pub mod camera;
 pub mod parameter;
 
@@ -13,6 +14,7 @@ pub use camera::{CameraParameters, Delivery, Transport};
 pub use parameter::{Allowed, ConfigError, Declared, ParameterProblem, ParameterValue, Reader};
 
 use crate::{
+    agent::{AgentSettings, Interface},
     geometry::PoseSigma,
     kernel::Limits,
     scene::{FrameId, SceneConfig},
@@ -49,6 +51,10 @@ pub struct Config {
     pub max_deadline: Duration,
     /// Cells of a goal that names no number.
     pub max_steps: u32,
+    /// How the model acts in a goal that does not say.
+    pub interface: Interface,
+    /// How the loop goes about a question.
+    pub agent: AgentSettings,
     /// Limits of the kernel.
     pub limits: Limits,
     /// How long results are kept for late clients.
@@ -135,6 +141,7 @@ impl Config {
             r.reject("deadline_secs", &found, format!("at most max_deadline_secs, which is {max_deadline_secs:?}"));
         }
         let max_steps = r.integer("max_steps", 12, 1..=1000, "Cells run for a goal that names no number.");
+        let (interface, agent) = agent::agent(r);
         let limits = limits(r);
         let result_timeout_secs = r.double(
             "result_timeout_secs",
@@ -167,6 +174,8 @@ impl Config {
             deadline: Duration::from_secs_f64(deadline_secs),
             max_deadline: Duration::from_secs_f64(max_deadline_secs),
             max_steps: max_steps as u32,
+            interface,
+            agent,
             limits,
             result_timeout: Duration::from_secs_f64(result_timeout_secs),
             markers_lifetime: Duration::from_secs_f64(markers_lifetime_secs),
@@ -313,7 +322,7 @@ mod tests {
             path.push((indent, key.trim().to_owned()));
             if !value.trim().is_empty() {
                 let name: Vec<&str> = path.iter().skip(2).map(|(_, key)| key.as_str()).collect();
-                found.insert(name.join("."), value.trim().to_owned());
+                found.insert(name.join("."), value.trim().trim_matches('"').to_owned());
             }
         }
         found
@@ -325,7 +334,7 @@ mod tests {
             .unwrap()
             .declared
             .into_iter()
-            .filter(|declared| declared.name != "camera.labels")
+            .filter(|declared| !["camera.labels", "agent.prompt.exclude"].contains(&declared.name.as_str()))
             .map(|declared| {
                 let value = match &declared.value {
                     ParameterValue::String(text) => text.clone(),

@@ -7,6 +7,8 @@ pub struct Abilities {
     pub tool_calls: bool,
     /// It holds its reply to [`response_schema`](super::ChatRequest::response_schema).
     pub response_schema: bool,
+    /// It writes whole programs in Markdown and nothing else: no plans, no reviews, no calls.
+    pub writes_programs_only: bool,
     /// Tokens of a whole conversation, reply included; 0 = unknown.
     pub max_context_tokens: u64,
 }

@@ -15,6 +15,7 @@ pub mod metadata;
 pub mod output;
 pub mod overlay;
 pub mod reconstruct;
+pub mod reference;
 pub mod return_answer;
 pub mod sam3;
 pub mod scene;
@@ -235,6 +236,11 @@ pub fn median(values: &mut [f64]) -> f64 {
 
 /// The manual of all tools and values, in Markdown, for prompts and documentation.
 pub fn manual() -> String {
+    format!("{}\n{}", functions_manual(), values_manual())
+}
+
+/// The manual of all tools.
+pub fn functions_manual() -> String {
     let mut text = String::new();
     let mut group = None;
     for spec in all() {
@@ -245,12 +251,17 @@ pub fn manual() -> String {
         }
         let _ = write!(text, "- `{}`\n  {}\n", spec.signature(), spec.doc);
     }
-    text.push_str("\n### Values\n");
+    text.trim_start().to_owned()
+}
+
+/// The manual of the values that tools take and return.
+pub fn values_manual() -> String {
+    let mut text = String::from("### Values\n");
     for value in values::ALL.iter().chain([&metadata::SPEC]) {
         let _ = writeln!(text, "- **{}**: {}", value.name, value.doc);
         for (member, doc) in value.members {
             let _ = writeln!(text, "  - `{member}`: {doc}");
         }
     }
-    text.trim_start().to_owned()
+    text
 }

@@ -19,7 +19,8 @@ use self::{
     slots::Place,
 };
 use super::{
-    ChatModel, ChatReply, ChatRequest, ModelError, Role, cell_status::FailureLine, question_brief::QuestionBrief,
+    Abilities, ChatModel, ChatReply, ChatRequest, ModelError, Role, cell_status::FailureLine,
+    question_brief::QuestionBrief,
 };
 
 /// Answers questions of the closed grammar, deterministically and without a network.
@@ -29,6 +30,10 @@ pub struct OfflineBrain;
 impl ChatModel for OfflineBrain {
     fn name(&self) -> &str {
         "offline-grammar"
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities { writes_programs_only: true, ..Abilities::default() }
     }
 
     fn complete<'a>(&'a self, request: &'a ChatRequest) -> BoxFuture<'a, Result<ChatReply, ModelError>> {
