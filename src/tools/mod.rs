@@ -6,6 +6,7 @@
 //! a new group also needs a line in [`groups`] and in [`register`].
 
 pub mod arguments;
+pub mod arrays;
 pub mod declaration;
 pub mod error;
 pub mod geometry;
@@ -51,7 +52,7 @@ pub fn all() -> impl Iterator<Item = &'static ToolSpec> {
 }
 
 /// Names that a cell finds in scope and may not redefine; so are the groups of tools under their own names, see [`is_injected`].
-pub const INJECTED: &[&str] = &["tools", "InputImages", "Metadata"];
+pub const INJECTED: &[&str] = &["tools", "InputImages", "Metadata", "np", "math"];
 
 /// One variable per camera begins like this.
 const CAMERA_PREFIX: &str = "InputImages_";
@@ -78,6 +79,7 @@ pub fn injected(session: &Arc<Session>) -> Vec<(String, Dynamic)> {
     }
     values.push(("InputImages".to_owned(), Dynamic::from(images)));
     values.extend(group_values());
+    values.extend(arrays::injected().map(|(name, value)| (name.to_owned(), value)));
     values
 }
 
@@ -106,6 +108,7 @@ pub fn register(engine: &mut Engine, session: &Arc<Session>) {
     error::register(engine);
     values::register(engine, session);
     metadata::register(engine);
+    arrays::register(engine, session);
     engine.register_type_with_name::<Tools>("tools");
     engine.register_fn("to_string", |_: &mut Tools| "tools".to_owned());
     scene::register(&mut Toolbox::of_tools(engine, session, "Scene"));
@@ -236,7 +239,7 @@ pub fn median(values: &mut [f64]) -> f64 {
 
 /// The manual of all tools and values, in Markdown, for prompts and documentation.
 pub fn manual() -> String {
-    format!("{}\n{}", functions_manual(), values_manual())
+    format!("{}\n### Arrays\n{}\n{}", functions_manual(), arrays::manual(), values_manual())
 }
 
 /// The manual of all tools.

@@ -2,7 +2,7 @@
 
 use std::fmt::Write;
 
-use super::{ToolSpec, all, values_manual};
+use super::{ToolSpec, all, arrays, values_manual};
 
 /// All tools and values, in Markdown.
 pub fn page() -> String {
@@ -17,6 +17,8 @@ pub fn page() -> String {
         text.push_str(&entry(spec));
         text.push('\n');
     }
+    let _ = write!(text, "## Arrays\n\n{}\n", arrays::manual().trim());
+    text.push('\n');
     text.push_str(&values_manual().replacen("### ", "## ", 1).replacen('\n', "\n\n", 1));
     text
 }
