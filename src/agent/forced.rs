@@ -16,7 +16,7 @@ impl GoalRun<'_> {
         if let Some(answer) = self.progress.take_held() {
             return Ok(answer);
         }
-        let can_speak = self.speakers.current().is_ok_and(|speaker| !speaker.abilities.writes_programs_only);
+        let can_speak = !self.speakers.is_program_writer();
         let wanted = self.agent.settings.forces_answer && can_speak && !self.goal.interface.is_one_turn();
         if !wanted || self.goal.max_steps <= 1 {
             return Err(reason);

@@ -18,6 +18,7 @@ pub mod settings;
 pub mod solve;
 mod speakers;
 mod turns;
+pub mod writing;
 
 pub use interface::Interface;
 pub use settings::{AgentSettings, Patience, Reflection};

@@ -23,11 +23,13 @@ impl GoalRun<'_> {
     /// Asks for a plan and puts it before the first turn.
     pub async fn plan(&mut self) {
         let settings = &self.agent.settings;
-        let writes_programs_only = self.agent.model.abilities().writes_programs_only;
-        if !settings.plans || self.goal.max_steps <= 1 || self.goal.interface.is_one_turn() || writes_programs_only {
+        if !settings.plans || self.goal.max_steps <= 1 || self.goal.interface.is_one_turn() {
             return;
         }
         let planner = self.agent.planner.as_ref().unwrap_or(&self.agent.model).clone();
+        if self.speakers.is_program_writer() || planner.abilities().writes_programs_only {
+            return;
+        }
         self.progress.doing = "waiting for the plan";
         self.emit(Stage::Plan, "plan", "", "", None);
         let time_left = self.goal.deadline.saturating_duration_since(Instant::now());

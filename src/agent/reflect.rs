@@ -79,10 +79,10 @@ impl GoalRun<'_> {
 
     async fn review(&mut self, about: &str) -> Option<Verdict> {
         let speaker = self.speakers.current().ok()?;
-        if speaker.abilities.writes_programs_only {
+        let reviewer = self.agent.reviewer.as_deref().unwrap_or(speaker.model);
+        if self.speakers.is_program_writer() || reviewer.abilities().writes_programs_only {
             return None;
         }
-        let reviewer = self.agent.reviewer.as_deref().unwrap_or(speaker.model);
         self.progress.doing = "waiting for a review";
         self.emit(Stage::Reflect, "review", "", about, None);
         let prompt = self.agent.settings.prompt.section("reflection");

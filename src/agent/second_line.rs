@@ -37,10 +37,9 @@ impl GoalRun<'_> {
     /// Whether the answer goes back once for a second line of evidence; the model is told so.
     pub fn wants_second_line(&mut self, answer: &Answer) -> bool {
         let n_left = self.goal.max_steps.saturating_sub(self.progress.n_steps);
-        let is_program_writer = self.speakers.current().is_ok_and(|speaker| speaker.abilities.writes_programs_only);
         let wanted = self.agent.settings.asks_for_second_line
             && !self.has_asked_for_second_line
-            && !is_program_writer
+            && !self.speakers.is_program_writer()
             && !self.goal.interface.is_one_turn()
             && n_left >= MIN_STEPS_LEFT
             && is_metric(&answer.value)

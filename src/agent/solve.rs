@@ -2,6 +2,7 @@
 
 use std::{sync::Arc, time::Instant};
 
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
@@ -10,7 +11,7 @@ use crate::{
     answer::{Answer, AnswerKind, Refusal},
     error_code::ErrorCode,
     kernel::{CellReport, CellStatus, KernelContext, KernelHandle, Limits},
-    llm::{Abilities, ChatModel, Usage},
+    llm::{Abilities, ChatModel, UsageMeter, Vision, VlmHandle, vision::Account},
     perception::Perception,
     scene::Snapshot,
 };
@@ -26,6 +27,8 @@ pub struct Agent {
     pub planner: Option<Arc<dyn ChatModel>>,
     /// Writes reviews; none = whoever writes the cells.
     pub reviewer: Option<Arc<dyn ChatModel>>,
+    /// Looks at pictures for cells; without it `vlm` says that no model is configured.
+    pub vision: Option<Arc<Vision>>,
     /// Who segments.
     pub perception: Perception,
     /// Of every cell.
@@ -42,6 +45,7 @@ impl Agent {
             fallback: None,
             planner: None,
             reviewer: None,
+            vision: None,
             perception,
             limits: Limits::default(),
             settings: AgentSettings::default(),
@@ -67,6 +71,7 @@ impl Agent {
         let stop = cancel.child_token();
         let _stops_the_kernel = stop.clone().drop_guard();
         let mut progress = Progress { interface: goal.interface, ..Progress::default() };
+        let meter = progress.meter.clone();
         let deadline = tokio::time::Instant::from_std(goal.deadline);
         let span = tracing::info_span!("goal", session = goal.session_id, interface = goal.interface.name());
         let result = tokio::select! {
@@ -81,14 +86,15 @@ impl Agent {
             // An answer that was held back is better than none, and says that it was not the model's last word.
             None => progress.take_held().ok_or_else(|| interrupted(&cancel, started, &progress)),
         };
+        let used = meter.total();
         Outcome {
             result,
             n_steps: progress.n_steps,
             n_tool_calls: progress.n_tool_calls,
-            models: progress.models,
-            n_prompt_tokens: progress.usage.n_prompt_tokens,
-            n_completion_tokens: progress.usage.n_completion_tokens,
-            n_sent_bytes: progress.usage.n_sent_bytes,
+            models: used.models,
+            n_prompt_tokens: used.usage.n_prompt_tokens,
+            n_completion_tokens: used.usage.n_completion_tokens,
+            n_sent_bytes: used.usage.n_sent_bytes,
             interface: progress.interface,
             prompt_hash: progress.prompt_hash,
             elapsed: started.elapsed(),
@@ -105,7 +111,7 @@ impl Agent {
         progress: &mut Progress,
     ) -> Result<Answer, Refusal> {
         self.check(goal)?;
-        let kernel = self.start_kernel(goal, snapshot, stop)?;
+        let kernel = self.start_kernel(goal, snapshot, stop, &progress.meter)?;
         GoalRun::new(self, goal, snapshot, events, kernel, progress).finish().await
     }
 
@@ -132,10 +138,14 @@ impl Agent {
         goal: &Goal,
         snapshot: &Arc<Snapshot>,
         cancel: CancellationToken,
+        meter: &UsageMeter,
     ) -> Result<KernelHandle, Refusal> {
+        let account = Account { session_id: goal.session_id.clone(), deadline: goal.deadline, meter: meter.clone() };
+        let vlm = self.vision.clone().map(|vision| VlmHandle::new(vision, Handle::current(), account));
         let context = KernelContext {
             snapshot: snapshot.clone(),
             perception: self.perception.clone(),
+            vlm,
             question: goal.question.clone(),
             answer_kind: goal.answer_kind,
             choices: goal.choices.clone(),
@@ -156,10 +166,8 @@ pub struct Progress {
     pub n_steps: u32,
     /// Tools called.
     pub n_tool_calls: u32,
-    /// Models that took part.
-    pub models: Vec<String>,
-    /// Of all calls of models.
-    pub usage: Usage,
+    /// Counts all calls of models, those of cells included.
+    pub meter: UsageMeter,
     /// How the model acted last.
     pub interface: Interface,
     /// What the last speaker could do.

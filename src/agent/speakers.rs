@@ -43,13 +43,15 @@ pub struct Speakers<'a> {
     patience: Patience,
     n_outages: u32,
     has_shortened: bool,
+    /// Whoever spoke last writes only programs, be it a stand-in that the present speaker hides.
+    last_wrote_program: bool,
 }
 
 impl<'a> Speakers<'a> {
     /// `models` in the order in which they take over.
     pub fn new(models: impl IntoIterator<Item = &'a dyn ChatModel>, patience: Patience) -> Speakers<'a> {
         let left = models.into_iter().map(Speaker::new).collect();
-        Speakers { left, problems: Vec::new(), patience, n_outages: 0, has_shortened: false }
+        Speakers { left, problems: Vec::new(), patience, n_outages: 0, has_shortened: false, last_wrote_program: false }
     }
 
     /// Who speaks now.
@@ -60,8 +62,15 @@ impl<'a> Speakers<'a> {
         self.left.first().copied().ok_or_else(|| no_model(&self.problems))
     }
 
+    /// Whether there is nobody to plan, review or be asked again: who speaks writes only programs.
+    pub fn is_program_writer(&self) -> bool {
+        let current = self.left.first();
+        self.last_wrote_program || current.is_none_or(|speaker| speaker.abilities.writes_programs_only)
+    }
+
     /// A reply came.
-    pub fn spoke(&mut self) {
+    pub fn spoke(&mut self, is_program: bool) {
+        self.last_wrote_program = is_program;
         self.n_outages = 0;
         self.has_shortened = false;
     }
@@ -109,19 +118,23 @@ pub async fn ask(
     request: &ChatRequest,
     progress: &mut Progress,
 ) -> Result<ChatReply, ModelError> {
-    let reply = model.complete(request).await?;
-    let name = if reply.model.is_empty() { model.name() } else { &reply.model };
-    if !progress.models.iter().any(|known| known == name) {
-        progress.models.push(name.to_owned());
+    let mut reply = model.complete(request).await?;
+    if reply.model.is_empty() {
+        reply.model = model.name().to_owned();
     }
-    progress.usage += reply.usage;
+    progress.meter.add(&reply);
     Ok(reply)
 }
 
 /// An outage outranks a question that one of the models cannot take: when the outage ends the question may be answered.
 fn no_model(problems: &[ModelError]) -> Refusal {
     let is_outage = problems.is_empty() || problems.iter().any(ModelError::is_outage);
-    let code = if is_outage { ErrorCode::ModelUnavailable } else { ErrorCode::UnsupportedQuestion };
+    let is_late = |problem: &ModelError| matches!(problem, ModelError::DeadlineExceeded { .. });
+    let code = match is_outage {
+        true if !problems.is_empty() && problems.iter().all(is_late) => ErrorCode::DeadlineExceeded,
+        true => ErrorCode::ModelUnavailable,
+        false => ErrorCode::UnsupportedQuestion,
+    };
     let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
     let message = if texts.is_empty() { "no model is left to ask".to_owned() } else { texts.join("; ") };
     Refusal { code, message }

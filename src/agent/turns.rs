@@ -12,6 +12,7 @@ use super::{
     prompt,
     solve::{Progress, problem_of, refusal},
     speakers::{Next, Speaker, Speakers, ask},
+    writing,
 };
 use crate::{
     answer::{Answer, Refusal},
@@ -133,7 +134,7 @@ impl<'a> GoalRun<'a> {
         }
         match self.n_tokens_left() {
             Some(0) => {
-                let message = format!("no answer within {} tokens{last}", self.progress.usage.n_tokens());
+                let message = format!("no answer within {} tokens{last}", self.progress.meter.total().usage.n_tokens());
                 Some(refusal(ErrorCode::BudgetExceeded, message))
             }
             _ => None,
@@ -210,9 +211,10 @@ impl<'a> GoalRun<'a> {
     async fn say(&mut self) -> Result<Said, Refusal> {
         loop {
             let speaker = self.speakers.current()?;
-            let interface = self.interface_of(&speaker);
+            let interface = self.interface_of(&speaker, speaker.abilities.writes_programs_only);
             let mut request = self.request(&speaker, interface.as_ref());
             interface.equip(&mut request);
+            request.on_delta = Some(writing::sink(self.events, self.progress.n_steps + 1));
             let mut cost = CallCost {
                 n_messages: request.messages.len(),
                 n_pictures: request.messages.iter().map(|message| message.pictures.len()).sum(),
@@ -231,7 +233,8 @@ impl<'a> GoalRun<'a> {
                         n_pictures = cost.n_pictures,
                         "the model replied"
                     );
-                    self.speakers.spoke();
+                    self.speakers.spoke(reply.is_program);
+                    let interface = self.interface_of(&speaker, reply.is_program);
                     return Ok(Said { interface, reply, cost });
                 }
                 Err(error) => match self.speakers.failed(error, &request).await {
@@ -246,9 +249,9 @@ impl<'a> GoalRun<'a> {
     }
 
     /// A model that writes only programs takes part in goals of every interface, in its own way.
-    fn interface_of(&self, speaker: &Speaker<'_>) -> Box<dyn ActionInterface> {
+    fn interface_of(&self, speaker: &Speaker<'_>, is_program: bool) -> Box<dyn ActionInterface> {
         let wanted = self.goal.interface;
-        let takes_part = !speaker.abilities.writes_programs_only || wanted.takes_programs();
+        let takes_part = !is_program || wanted.takes_programs();
         let interface = if takes_part { wanted } else { Interface::Code };
         interface.implementation(speaker.abilities, &self.agent.settings.rules)
     }
@@ -357,7 +360,8 @@ impl<'a> GoalRun<'a> {
 
     /// Puts a turn into the conversation; of a cell that failed only what matters stays.
     fn keep(&mut self, interface: &dyn ActionInterface, action: Action, ran: Vec<Ran>) {
-        let condenses = self.speakers.current().is_ok_and(|speaker| !speaker.abilities.writes_programs_only);
+        // Who writes programs looks in the conversation for what it tried.
+        let condenses = !self.speakers.is_program_writer();
         let condensed = if condenses { interface.condensed(&action, &ran) } else { None };
         let gist = gist(&action, &ran);
         let told = interface.told(ran, &action.notices, &self.left());
@@ -377,7 +381,7 @@ impl<'a> GoalRun<'a> {
     }
 
     fn n_tokens_left(&self) -> Option<u64> {
-        self.agent.settings.max_tokens.map(|max| max.saturating_sub(self.progress.usage.n_tokens()))
+        self.agent.settings.max_tokens.map(|max| max.saturating_sub(self.progress.meter.total().usage.n_tokens()))
     }
 
     /// An event of the last step.

@@ -2,13 +2,16 @@
 //!
 //! Time and coordinates come in as plain values; ROS time is asked of the clock that the rim hands over.
 
+pub mod models;
 pub mod question;
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
+pub use models::{Models, ModelsError};
 pub use question::{Question, When};
 use tokio_util::sync::CancellationToken;
 
@@ -17,7 +20,7 @@ use crate::{
     answer::Refusal,
     config::Config,
     error_code::ErrorCode,
-    llm::offline::OfflineBrain,
+    llm::{ChatModel, ModelRole},
     perception::{Perception, label_image::LabelImageSegmenter},
     scene::{
         self, CameraConfig, InputProblem, LabelNames, SceneBuffer, Snapshot, SnapshotRequest, Stamp, StampedTransform,
@@ -36,18 +39,31 @@ pub struct App {
     config: Arc<Config>,
     scene: Mutex<SceneBuffer>,
     agent: Agent,
-    models: Vec<String>,
+    models: HashMap<String, Arc<dyn ChatModel>>,
     clock: RosClock,
 }
 
 impl App {
-    /// The service with the offline brain and label images. `cameras` are those of `config`, with the names of the topics that
-    /// are really listened to.
-    pub fn new(config: Config, cameras: Vec<CameraConfig>, clock: RosClock) -> App {
+    /// The service with the configured models, whose keys are read from the environment, and label images. `cameras` are those of
+    /// `config`, with the names of the topics that are really listened to.
+    ///
+    /// # Errors
+    /// When a configured model cannot be used.
+    pub fn new(config: Config, cameras: Vec<CameraConfig>, clock: RosClock) -> Result<App, ModelsError> {
+        let models = Models::build(&config.model, |name| std::env::var(name).ok())?;
         let perception = Perception { segmenter: Arc::new(LabelImageSegmenter) };
-        let settings = config.agent.clone();
-        let agent = Agent { limits: config.limits, settings, ..Agent::new(Arc::new(OfflineBrain), perception) };
-        App::with_agent(config, cameras, agent, clock)
+        let main = models.roles.get(ModelRole::Main).clone();
+        let role = |role| Some(models.roles.get(role).clone());
+        let agent = Agent {
+            planner: role(ModelRole::Planning),
+            reviewer: role(ModelRole::Reflection),
+            vision: models.vision,
+            limits: config.limits,
+            settings: config.agent.clone(),
+            ..Agent::new(main, perception)
+        };
+        let app = App::with_agent(config, cameras, agent, clock);
+        Ok(App { models: models.by_name, ..app })
     }
 
     /// The service with an agent of your own.
@@ -60,8 +76,10 @@ impl App {
                 tracing::error!(camera = camera.name, "fixed label names are not used: {problem}");
             }
         }
-        let models =
-            std::iter::once(&agent.model).chain(&agent.fallback).map(|model| model.name().to_owned()).collect();
+        let models = std::iter::once(&agent.model)
+            .chain(&agent.fallback)
+            .map(|model| (model.name().to_owned(), model.clone()))
+            .collect();
         App { config: Arc::new(config), scene: Mutex::new(scene), agent, models, clock }
     }
 
@@ -80,11 +98,12 @@ impl App {
         self.config.interface.name()
     }
 
-    /// Ways in which one of the models can act.
-    fn interfaces(&self) -> Vec<&'static str> {
-        let models = || std::iter::once(&self.agent.model).chain(&self.agent.fallback);
+    /// Ways in which a model can act; an empty name is the main one's.
+    fn interfaces(&self, model: &str) -> Vec<&'static str> {
+        let model = self.models.get(model).unwrap_or(&self.agent.model);
+        let models: Vec<_> = std::iter::once(model).chain(&self.agent.fallback).collect();
         let can = |interface: Interface| {
-            models().any(|model| interface.takes_programs() || !model.abilities().writes_programs_only)
+            interface.takes_programs() || models.iter().any(|model| !model.abilities().writes_programs_only)
         };
         Interface::ALL.into_iter().filter(|interface| can(*interface)).map(Interface::name).collect()
     }
@@ -99,7 +118,9 @@ impl App {
     /// # Errors
     /// [`ErrorCode::InvalidGoal`] with the field, what was found and what is expected.
     pub fn check(&self, question: &Question) -> Result<(), Refusal> {
-        question::check(question, &self.config, &self.models, &self.interfaces())
+        let mut names: Vec<String> = self.models.keys().cloned().collect();
+        names.sort();
+        question::check(question, &self.config, &names, &self.interfaces(&question.model))
     }
 
     /// Answers a question. Comes back with a refusal when `cancel` fires or `deadline` passes.
@@ -124,8 +145,15 @@ impl App {
             Ok(snapshot) => Arc::new(snapshot),
             Err(refusal) => return refused(refusal, accepted_at.elapsed()),
         };
+        // A goal that names a model wants no other, except those that stand in for it.
+        let agent = match self.models.get(&question.model) {
+            Some(model) if !question.model.is_empty() => {
+                &Agent { model: model.clone(), fallback: None, ..self.agent.clone() }
+            }
+            _ => &self.agent,
+        };
         let goal = self.goal(question, deadline);
-        let outcome = self.agent.solve(&goal, snapshot, &events, cancel).await;
+        let outcome = agent.solve(&goal, snapshot, &events, cancel).await;
         Outcome { elapsed: accepted_at.elapsed(), ..outcome }
     }
 

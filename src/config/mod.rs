@@ -6,11 +6,13 @@
 
 pub mod agent;
 pub mod camera;
+pub mod model;
 pub mod parameter;
 
 use std::{collections::BTreeMap, time::Duration};
 
 pub use camera::{CameraParameters, Delivery, Transport};
+pub use model::{ModelChoice, ModelParameters};
 pub use parameter::{Allowed, ConfigError, Declared, ParameterProblem, ParameterValue, Reader};
 
 use crate::{
@@ -55,6 +57,8 @@ pub struct Config {
     pub interface: Interface,
     /// How the loop goes about a question.
     pub agent: AgentSettings,
+    /// Models.
+    pub model: ModelParameters,
     /// Limits of the kernel.
     pub limits: Limits,
     /// How long results are kept for late clients.
@@ -142,6 +146,7 @@ impl Config {
         }
         let max_steps = r.integer("max_steps", 12, 1..=1000, "Cells run for a goal that names no number.");
         let (interface, agent) = agent::agent(r);
+        let model = model::models(r);
         let limits = limits(r);
         let result_timeout_secs = r.double(
             "result_timeout_secs",
@@ -176,6 +181,7 @@ impl Config {
             max_steps: max_steps as u32,
             interface,
             agent,
+            model,
             limits,
             result_timeout: Duration::from_secs_f64(result_timeout_secs),
             markers_lifetime: Duration::from_secs_f64(markers_lifetime_secs),

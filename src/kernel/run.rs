@@ -51,6 +51,7 @@ impl Kernel {
         let KernelContext {
             snapshot,
             perception,
+            vlm,
             question,
             answer_kind,
             choices,
@@ -62,6 +63,7 @@ impl Kernel {
         let tool_context = ToolContext {
             snapshot,
             perception,
+            vlm,
             question,
             answer_kind,
             choices,

@@ -25,6 +25,7 @@ pub mod show;
 pub mod tf;
 pub mod values;
 pub mod viewpoint;
+pub mod vlm;
 
 use std::{
     any::TypeId,
@@ -42,8 +43,17 @@ use crate::error_code::ErrorCode;
 pub use session::{Session, StopReason, StopSignal, Submission, ToolContext};
 
 /// All declarations, in the order of the manual.
-pub fn groups() -> [&'static [ToolSpec]; 7] {
-    [scene::SPECS, geometry::SPECS, tf::SPECS, sam3::SPECS, reconstruct::SPECS, show::SPECS, return_answer::SPECS]
+pub fn groups() -> [&'static [ToolSpec]; 8] {
+    [
+        scene::SPECS,
+        geometry::SPECS,
+        tf::SPECS,
+        sam3::SPECS,
+        reconstruct::SPECS,
+        vlm::SPECS,
+        show::SPECS,
+        return_answer::SPECS,
+    ]
 }
 
 /// Every tool.
@@ -100,6 +110,7 @@ fn group_values() -> Vec<(String, Dynamic)> {
         value::<tf::Tf>("TF"),
         value::<sam3::Sam3>("SAM3"),
         value::<reconstruct::Reconstruct>("Reconstruct"),
+        value::<vlm::Vlm>("vlm"),
     ]
 }
 
@@ -116,6 +127,7 @@ pub fn register(engine: &mut Engine, session: &Arc<Session>) {
     tf::register(&mut Toolbox::of_tools(engine, session, "TF"));
     sam3::register(&mut Toolbox::of_tools(engine, session, "SAM3"));
     reconstruct::register(&mut Toolbox::of_tools(engine, session, "Reconstruct"));
+    vlm::register(&mut Toolbox::new(engine, session, "vlm".to_owned()));
     show::register(engine, session);
     return_answer::register(engine, session);
 }

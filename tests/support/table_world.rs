@@ -22,6 +22,9 @@ use spatialclaw::{
 };
 use tokio_util::sync::CancellationToken;
 
+#[path = "seeing_model.rs"]
+pub mod seeing_model;
+
 use super::analytic_scene::{AnalyticScene, RenderedView, Shape, look_at, vga_camera};
 
 pub const FLOOR: u32 = 1;
@@ -172,6 +175,7 @@ pub fn context(snapshot: Snapshot) -> KernelContext {
     KernelContext {
         snapshot: Arc::new(snapshot),
         perception: Perception { segmenter: Arc::new(LabelImageSegmenter) },
+        vlm: Some(seeing_model::handle(seeing_model::plain_model(), seeing_model::long())),
         question: "how far is the mug from the bowl?".to_owned(),
         answer_kind: AnswerKind::Any,
         choices: Vec::new(),

@@ -37,7 +37,7 @@ impl ChatModel for OfflineBrain {
     }
 
     fn complete<'a>(&'a self, request: &'a ChatRequest) -> BoxFuture<'a, Result<ChatReply, ModelError>> {
-        let reply = next_turn(request).map(ChatReply::new);
+        let reply = next_turn(request).map(|text| ChatReply { is_program: true, ..ChatReply::new(text) });
         std::future::ready(reply).boxed()
     }
 }

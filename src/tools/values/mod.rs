@@ -4,6 +4,7 @@
 
 pub mod displacement;
 pub mod frame;
+pub mod located;
 pub mod mask;
 pub mod measurement;
 pub mod object;
@@ -15,6 +16,7 @@ use std::sync::Arc;
 
 pub use displacement::DisplacementValue;
 pub use frame::{FrameValue, ImagesValue};
+pub use located::LocatedValue;
 pub use mask::MaskValue;
 pub use measurement::MeasurementValue;
 pub use object::ObjectValue;
@@ -48,11 +50,13 @@ pub const ALL: &[ValueSpec] = &[
     mask::SPEC,
     reconstruction::SPEC,
     reconstruction::DEPTH_SPEC,
+    located::SPEC,
 ];
 
 /// Makes the types known to `engine`.
 pub fn register(engine: &mut Engine, session: &Arc<Session>) {
     frame::register(engine);
+    located::register(engine);
     object::register(engine);
     points::register(engine);
     measurement::register(engine);
