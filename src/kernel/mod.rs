@@ -14,6 +14,7 @@ mod nesting;
 mod outer_variables;
 mod plain_values;
 mod prelude;
+mod reachable_end;
 mod run;
 mod source_map;
 mod source_text;

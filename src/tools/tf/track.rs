@@ -61,7 +61,10 @@ pub fn path(session: &Arc<Session>, frame: &FrameId, window_secs: f64) -> Result
     let method = format!("sum of {} steps of at most {:.2} s", n - 1, span_secs / (n.max(2) - 1) as f64);
     let list = |value: fn(&Placed) -> Dynamic| places.iter().map(value).collect::<Array>();
     Ok([
-        ("positions".into(), list(|(_, place)| Dynamic::from(list_of_point(&Point3::from(place.translation.vector)))).into()),
+        (
+            "positions".into(),
+            list(|(_, place)| Dynamic::from(list_of_point(&Point3::from(place.translation.vector)))).into(),
+        ),
         ("yaws".into(), list(|(_, place)| Dynamic::from_float(place.rotation.euler_angles().2)).into()),
         ("stamps".into(), list(|(stamp, _)| Dynamic::from_float(stamp.as_secs_f64())).into()),
         ("length".into(), Dynamic::from(measured(session, frame, to, (length_m, sigma_m, Unit::Metre), method)?)),
