@@ -120,12 +120,12 @@ fn poses_and_intrinsics_say_where_a_pixel_is() {
     let mut bench = moving();
     bench.prints("let r = tools.Reconstruct.Reconstruct(InputImages);");
     let truth = MOVING[2].posed.as_ref().unwrap().fixed_from_camera;
-    let position = floats(&bench.prints("print(r.extrinsics[2].position);"));
+    let position = floats(&bench.prints("print(r.extrinsics[2].position.tolist());"));
     assert!((Point3::from_slice(&position) - Point3::from(truth.translation.vector)).norm() < 1e-12, "{position:?}");
     for (name, axis) in
         [("forward", nalgebra::Vector3::z()), ("right", nalgebra::Vector3::x()), ("up", -nalgebra::Vector3::y())]
     {
-        let found = floats(&bench.prints(&format!("print(r.extrinsics[2].{name});")));
+        let found = floats(&bench.prints(&format!("print(r.extrinsics[2].{name}.tolist());")));
         assert!((nalgebra::Vector3::from_column_slice(&found) - truth.rotation * axis).norm() < 1e-12, "{name}");
     }
     // What the intrinsics and the pose make of a pixel's depth is the point map's own point.
@@ -133,7 +133,7 @@ fn poses_and_intrinsics_say_where_a_pixel_is() {
         "let i = r.intrinsics[2]; let d = r.depth[2].at(200, 150);
          let p = r.extrinsics[2].transform([(200 - i.cx) / i.fx * d, (150 - i[\"cy\"]) / i.fy * d, d]);
          let q = r.points[2].at(200, 150); let back = r.extrinsics[2].inverse.transform(q);
-         print(p, q, back[2] - d);",
+         print(p.tolist(), q.tolist(), back[2] - d);",
     );
     let both = floats(&both);
     assert!((0..3).all(|axis| (both[axis] - both[axis + 3]).abs() < 1e-6) && both[6].abs() < 1e-6, "{both:?}");
@@ -266,7 +266,9 @@ fn pixels_are_arrays_too() {
     assert!((sigma[0] - DepthNoise::default().sigma_m(sigma[1])).abs() < 1e-12, "{sigma:?}");
     let both = bench.prints("print((m & (d.arr < 1.5)).area + (m & (d.arr >= 1.5)).area == m.area);");
     assert_eq!(both, "true\n");
-    assert!(bench.fails("m & (np.zeros([2, 2]) == 0)").contains("the right side of `&` is 2x2 and the mask 320x240 pixels"));
+    assert!(
+        bench.fails("m & (np.zeros([2, 2]) == 0)").contains("the right side of `&` is 2x2 and the mask 320x240 pixels")
+    );
 }
 
 #[test]
@@ -612,6 +614,7 @@ fn the_view_from_above_shows_everything_where_it_is() {
     );
     let shown = pictures(&mut bench, "show(bev, \"from above\");");
     let (label, image) = &shown[0];
+    image.save("/tmp/bev.png").unwrap();
     assert_eq!(label, "from above");
     let numbers = floats(&bench.prints("print(m.px_per_m, m.cameras[0].pixel, m.forward, m.right);"));
     let [px_per_m, u0, v0, fx, fy, rx, ry] = numbers[..] else { panic!("{numbers:?}") };
@@ -707,6 +710,7 @@ fn masks_are_shown_with_their_names() {
         labels[1..],
         ["all (2/4): 0: red cup, 1: blue cup in frame 0 (camera front at 12.300)", "all (3/4)", "all (4/4)"]
     );
+    shown[1].1.save("/tmp/masks.png").unwrap();
     let view = front_view();
     let cup = label_mask(&view, RED_CUP);
     let image = &shown[0].1;
@@ -817,6 +821,7 @@ fn a_graph_tells_what_it_shows() {
     bench.prints("let g = tools.Graph.plot([1, 2.5, (), 4, 99], [true, true, true, true, false], #{y_label: \"distance, m\", title: \"gap\"});");
     insta::assert_snapshot!(bench.prints("print(g.description);"));
     let shown = pictures(&mut bench, "show(g);");
+    shown[0].1.save("/tmp/graph.png").unwrap();
     let pixels = floats(&bench.prints("print(g.meta.pixels);"));
     let line = [0, 90, 181];
     let at = |i: usize| (pixels[2 * i], pixels[2 * i + 1]);
