@@ -157,6 +157,8 @@ mod tests {
             views: vec![view],
             transforms: TransformSet::default(),
             tf_sigma: PoseSigma::default(),
+            memory: Default::default(),
+            imu: Default::default(),
         }
     }
 

@@ -23,7 +23,9 @@ pub mod ocr;
 pub mod output;
 pub mod overlay;
 pub mod pixel_shapes;
+pub mod quantity;
 pub mod reconstruct;
+pub mod reference;
 pub mod return_answer;
 pub mod sam3;
 pub mod scene;
@@ -33,6 +35,7 @@ pub mod tf;
 pub mod time;
 pub mod values;
 pub mod viewpoint;
+pub mod vlm;
 
 use std::{
     any::TypeId,
@@ -50,13 +53,15 @@ use crate::error_code::ErrorCode;
 pub use session::{Session, StopReason, StopSignal, Submission, ToolContext};
 
 /// All declarations, in the order of the manual.
-pub fn groups() -> [&'static [ToolSpec]; 12] {
+pub fn groups() -> [&'static [ToolSpec]; 14] {
     [
         scene::SPECS,
         geometry::SPECS,
         tf::SPECS,
         sam3::SPECS,
         reconstruct::SPECS,
+        vlm::SPECS,
+        quantity::SPECS,
         mask_tools::SPECS,
         time::SPECS,
         graph::SPECS,
@@ -121,6 +126,7 @@ fn group_values() -> Vec<(String, Dynamic)> {
         value::<tf::Tf>("TF"),
         value::<sam3::Sam3>("SAM3"),
         value::<reconstruct::Reconstruct>("Reconstruct"),
+        value::<vlm::Vlm>("vlm"),
         value::<mask_tools::MaskTools>("Mask"),
         value::<time::Time>("Time"),
         value::<graph::Graph>("Graph"),
@@ -142,6 +148,8 @@ pub fn register(engine: &mut Engine, session: &Arc<Session>) {
     tf::register(&mut Toolbox::of_tools(engine, session, "TF"));
     sam3::register(&mut Toolbox::of_tools(engine, session, "SAM3"));
     reconstruct::register(&mut Toolbox::of_tools(engine, session, "Reconstruct"));
+    vlm::register(&mut Toolbox::new(engine, session, "vlm".to_owned()));
+    quantity::register(engine, session);
     mask_tools::register(&mut Toolbox::of_tools(engine, session, "Mask"));
     time::register(&mut Toolbox::of_tools(engine, session, "Time"));
     graph::register(&mut Toolbox::of_tools(engine, session, "Graph"));
@@ -271,6 +279,11 @@ pub fn median(values: &mut [f64]) -> f64 {
 
 /// The manual of all tools and values, in Markdown, for prompts and documentation.
 pub fn manual() -> String {
+    format!("{}\n### Arrays\n{}\n{}", functions_manual(), arrays::manual(), values_manual())
+}
+
+/// The manual of all tools.
+pub fn functions_manual() -> String {
     let mut text = String::new();
     let mut group = None;
     for spec in all() {
@@ -281,17 +294,21 @@ pub fn manual() -> String {
         }
         let _ = write!(text, "- `{}`\n  {}\n", spec.signature(), spec.doc);
     }
-    let _ = write!(text, "\n### Arrays\n{}", arrays::manual());
     text.push_str("\n### Methods\n");
     for spec in values::methods() {
         let _ = write!(text, "- `{}`\n  {}\n", spec.signature(), spec.doc);
     }
-    text.push_str("\n### Values\n");
+    text.trim_start().to_owned()
+}
+
+/// The manual of the values that tools take and return.
+pub fn values_manual() -> String {
+    let mut text = String::from("### Values\n");
     for value in values::ALL.iter().chain([&metadata::SPEC]) {
         let _ = writeln!(text, "- **{}**: {}", value.name, value.doc);
         for (member, doc) in value.members {
             let _ = writeln!(text, "  - `{member}`: {doc}");
         }
     }
-    text.trim_start().to_owned()
+    text
 }

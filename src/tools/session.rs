@@ -15,7 +15,7 @@ use super::{RhaiResult, ToolError, output::Output};
 use crate::{
     answer::{Answer, AnswerKind, Refusal},
     error_code::ErrorCode,
-    llm::Picture,
+    llm::{Picture, VlmHandle},
     perception::Perception,
     scene::{FrameId, Snapshot},
 };
@@ -27,6 +27,8 @@ pub struct ToolContext {
     pub snapshot: Arc<Snapshot>,
     /// Who segments.
     pub perception: Perception,
+    /// Who looks at pictures; `None` = no vision-language model is configured.
+    pub vlm: Option<VlmHandle>,
     /// The question as asked.
     pub question: String,
     /// How the answer must be typed.

@@ -22,6 +22,9 @@ use spatialclaw::{
 };
 use tokio_util::sync::CancellationToken;
 
+#[path = "seeing_model.rs"]
+pub mod seeing_model;
+
 use super::analytic_scene::{AnalyticScene, RenderedView, Shape, look_at, small_camera, vga_camera};
 
 pub const FLOOR: u32 = 1;
@@ -152,6 +155,8 @@ pub fn snapshot_of(views: Vec<View>) -> Snapshot {
         views,
         transforms: buffer.freeze(),
         tf_sigma: PoseSigma { position_m: 0.005, rotation_rad: 0.002 },
+        memory: Default::default(),
+        imu: Default::default(),
     }
 }
 
@@ -200,6 +205,7 @@ pub fn context(snapshot: Snapshot) -> KernelContext {
     KernelContext {
         snapshot: Arc::new(snapshot),
         perception: Perception::new(Arc::new(LabelImageSegmenter)),
+        vlm: Some(seeing_model::handle(seeing_model::plain_model(), seeing_model::long())),
         question: "how far is the mug from the bowl?".to_owned(),
         answer_kind: AnswerKind::Any,
         choices: Vec::new(),

@@ -4,33 +4,50 @@
 
 pub mod camera;
 pub mod depth;
+pub mod direction;
 pub mod displacement;
 pub mod frame;
+pub mod free_space;
+pub mod gravity;
+pub mod located;
 pub mod mask;
 pub mod measurement;
 pub mod method;
+pub mod motion;
 pub mod numbers;
 pub mod object;
+pub mod oriented_box;
 pub mod per_frame;
 pub mod picture;
 pub mod pixel_mask;
+pub mod plane;
 pub mod point_map;
 pub mod points;
+pub mod propagation;
 pub mod reconstruction;
 pub mod relation;
+pub mod remembered;
 
 use std::sync::Arc;
 
+pub use direction::DirectionValue;
 pub use displacement::DisplacementValue;
 pub use frame::{FrameValue, ImagesValue};
+pub use free_space::FreeSpaceValue;
+pub use gravity::GravityValue;
+pub use located::LocatedValue;
 pub use mask::PerFrameMaskValue;
 pub use measurement::MeasurementValue;
+pub use motion::MotionValue;
 pub use object::ObjectValue;
+pub use oriented_box::OrientedBoxValue;
 pub use picture::PictureValue;
 pub use pixel_mask::MaskValue;
+pub use plane::PlaneValue;
 pub use points::PointsValue;
 pub use reconstruction::ReconstructionValue;
 pub use relation::RelationValue;
+pub use remembered::RememberedValue;
 use rhai::{Dynamic, Engine};
 
 use self::{
@@ -59,11 +76,20 @@ pub const ALL: &[ValueSpec] = &[
     object::SPEC,
     points::SPEC,
     measurement::SPEC,
+    measurement::CONVERTED_SPEC,
     relation::SPEC,
     displacement::SPEC,
+    remembered::SPEC,
+    motion::SPEC,
+    direction::SPEC,
+    plane::SPEC,
+    oriented_box::SPEC,
+    free_space::SPEC,
+    gravity::SPEC,
     mask::SPEC,
     pixel_mask::SPEC,
     reconstruction::SPEC,
+    located::SPEC,
     point_map::SERIES_SPEC,
     point_map::SPEC,
     depth::SERIES_SPEC,
@@ -110,11 +136,19 @@ pub fn per_frame_text(value: &Dynamic) -> Option<String> {
 /// Makes the types known to `engine`.
 pub fn register(engine: &mut Engine, session: &Arc<Session>) {
     frame::register(engine);
+    located::register(engine);
     object::register(engine);
     points::register(engine);
     measurement::register(engine);
     relation::register(engine);
     displacement::register(engine);
+    remembered::register(engine);
+    motion::register(engine);
+    direction::register(engine);
+    free_space::register(engine);
+    gravity::register(engine, session);
+    plane::register(engine);
+    oriented_box::register(engine);
     mask::register(engine, session);
     pixel_mask::register(engine);
     reconstruction::register(engine, session);
