@@ -614,7 +614,6 @@ fn the_view_from_above_shows_everything_where_it_is() {
     );
     let shown = pictures(&mut bench, "show(bev, \"from above\");");
     let (label, image) = &shown[0];
-    image.save("/tmp/bev.png").unwrap();
     assert_eq!(label, "from above");
     let numbers = floats(&bench.prints("print(m.px_per_m, m.cameras[0].pixel, m.forward, m.right);"));
     let [px_per_m, u0, v0, fx, fy, rx, ry] = numbers[..] else { panic!("{numbers:?}") };
@@ -710,7 +709,6 @@ fn masks_are_shown_with_their_names() {
         labels[1..],
         ["all (2/4): 0: red cup, 1: blue cup in frame 0 (camera front at 12.300)", "all (3/4)", "all (4/4)"]
     );
-    shown[1].1.save("/tmp/masks.png").unwrap();
     let view = front_view();
     let cup = label_mask(&view, RED_CUP);
     let image = &shown[0].1;
@@ -821,7 +819,6 @@ fn a_graph_tells_what_it_shows() {
     bench.prints("let g = tools.Graph.plot([1, 2.5, (), 4, 99], [true, true, true, true, false], #{y_label: \"distance, m\", title: \"gap\"});");
     insta::assert_snapshot!(bench.prints("print(g.description);"));
     let shown = pictures(&mut bench, "show(g);");
-    shown[0].1.save("/tmp/graph.png").unwrap();
     let pixels = floats(&bench.prints("print(g.meta.pixels);"));
     let line = [0, 90, 181];
     let at = |i: usize| (pixels[2 * i], pixels[2 * i + 1]);
