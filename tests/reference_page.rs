@@ -113,8 +113,7 @@ fn what_the_page_names_on_our_side_exists() {
         assert!(!names.is_empty() || ours == "none", "the row of {theirs} says neither what nor none");
         for name in names {
             let is_variable = tools::is_injected(&name);
-            let exists =
-                is_variable || tools.contains(name.as_str()) || has_member(&name);
+            let exists = is_variable || tools.contains(name.as_str()) || has_member(&name);
             if !exists {
                 missing.push(name);
             }
