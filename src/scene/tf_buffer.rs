@@ -139,12 +139,12 @@ fn checked(transform: &StampedTransform, is_static: bool) -> Result<Isometry3<f6
     }
     let [x, y, z] = *translation_m;
     let [qx, qy, qz, qw] = *rotation_xyzw;
+    if ![x, y, z, qx, qy, qz, qw].iter().all(|number| number.is_finite()) {
+        return Err(format!("translation {translation_m:?} or quaternion {rotation_xyzw:?} is not finite"));
+    }
     // Beyond any robot, and speeds between such places overflow.
-    let is_far = [x, y, z].iter().any(|metres| metres.abs() > MAX_TRANSLATION_M);
-    if is_far || ![x, y, z, qx, qy, qz, qw].iter().all(|number| number.is_finite()) {
-        return Err(format!(
-            "translation {translation_m:?} or quaternion {rotation_xyzw:?} is not finite, or farther than {MAX_TRANSLATION_M:e} m"
-        ));
+    if [x, y, z].iter().any(|metres| metres.abs() > MAX_TRANSLATION_M) {
+        return Err(format!("translation {translation_m:?} is farther than {MAX_TRANSLATION_M:e} m"));
     }
     let quaternion = Quaternion::new(qw, qx, qy, qz);
     if (quaternion.norm_squared() - 1.0).abs() >= QUATERNION_TOLERANCE {
