@@ -13,7 +13,7 @@ use super::{
 use crate::{
     answer::{Answer, Refusal},
     error_code::ErrorCode,
-    kernel::{Cell, CellReport, CellStatus, KernelContext, KernelHandle, Limits, Submission},
+    kernel::{Cell, CellReport, CellStatus, Isolation, KernelContext, KernelHandle, Limits, Submission},
     llm::{
         ChatModel, ChatReply, ChatRequest, Message, ModelError, Role, UsageMeter, Vision, VlmHandle, vision::Account,
     },
@@ -35,6 +35,8 @@ pub struct Agent {
     pub perception: Perception,
     /// Of every cell.
     pub limits: Limits,
+    /// Where cells run.
+    pub isolation: Isolation,
     /// Replies in a row without a cell that can be run, after which the goal ends.
     pub max_failures: u32,
 }
@@ -42,7 +44,15 @@ pub struct Agent {
 impl Agent {
     /// An agent with one model, default limits and three unreadable replies in a row.
     pub fn new(model: Arc<dyn ChatModel>, perception: Perception) -> Agent {
-        Agent { model, fallback: None, vision: None, perception, limits: Limits::default(), max_failures: 3 }
+        Agent {
+            model,
+            fallback: None,
+            vision: None,
+            perception,
+            limits: Limits::default(),
+            isolation: Isolation::default(),
+            max_failures: 3,
+        }
     }
 
     /// The same agent with a second model to take over.
@@ -189,8 +199,8 @@ impl Agent {
             cancel,
             deadline: goal.deadline,
         };
-        KernelHandle::spawn(context)
-            .map_err(|error| refusal(ErrorCode::InternalError, format!("no thread for the kernel: {error}")))
+        KernelHandle::spawn_in(context, self.isolation.clone())
+            .map_err(|error| refusal(ErrorCode::InternalError, format!("the kernel could not be started: {error}")))
     }
 }
 

@@ -56,7 +56,8 @@ impl App {
         let models = Models::build(&config.model, |name| std::env::var(name).ok())?;
         let perception = Perception::new(Arc::new(LabelImageSegmenter));
         let main = models.roles.get(ModelRole::Main).clone();
-        let agent = Agent { limits: config.limits, vision: models.vision, ..Agent::new(main, perception) };
+        let (limits, isolation) = (config.limits, config.isolation.clone());
+        let agent = Agent { limits, isolation, vision: models.vision, ..Agent::new(main, perception) };
         let app = App::with_agent(config, cameras, agent, clock);
         Ok(App { models: models.by_name, ..app })
     }
