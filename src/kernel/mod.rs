@@ -16,6 +16,7 @@ mod outer_variables;
 mod plain_values;
 mod prelude;
 pub mod process;
+mod reachable_end;
 mod report_pictures;
 mod run;
 mod source_map;

@@ -46,7 +46,9 @@ pub fn serve() -> io::Result<()> {
     let cells = start_kernel(context)?;
     while let Some(frame) = wire::read_frame(&mut input)? {
         match wire::message(&frame)? {
-            Request::Run(cell) => cells.send(cell).map_err(|_| io::Error::other("the kernel's thread ended"))?,
+            Request::Run { cell, is_program } => {
+                cells.send((cell, is_program)).map_err(|_| io::Error::other("the kernel's thread ended"))?
+            }
             Request::Cancel => cancel.cancel(),
             // The cell may have given up waiting.
             Request::Seen(id, what) => drop(seen.send((id, what))),
@@ -56,13 +58,14 @@ pub fn serve() -> io::Result<()> {
 }
 
 /// Cells that are sent there are run in order, and each report goes to stdout.
-fn start_kernel(context: KernelContext) -> io::Result<mpsc::Sender<Cell>> {
-    let (cells, receive) = mpsc::channel::<Cell>();
+fn start_kernel(context: KernelContext) -> io::Result<mpsc::Sender<(Cell, bool)>> {
+    let (cells, receive) = mpsc::channel::<(Cell, bool)>();
     thread::Builder::new().name("kernel".to_owned()).stack_size(STACK_BYTES).spawn(move || {
         let memory = context.snapshot.memory.clone();
         let mut kernel = Kernel::new(context);
-        while let Ok(cell) = receive.recv() {
-            let report = Box::new(kernel.run_cell(&cell));
+        while let Ok((cell, is_program)) = receive.recv() {
+            let report = if is_program { kernel.run_program(&cell) } else { kernel.run_cell(&cell) };
+            let report = Box::new(report);
             if let Err(error) = say(&Said::Report { report, noted: memory.measure_noted() }) {
                 // Without its pipe the process is of no use, and only its end tells the parent.
                 let _ = writeln!(io::stderr(), "no report could be sent: {error}");

@@ -99,7 +99,12 @@ pub struct InChild {
 #[derive(Debug, PartialEq, Serialize, Deserialize)]
 pub enum Request {
     /// Run this; one at a time.
-    Run(Cell),
+    Run {
+        /// The script.
+        cell: Cell,
+        /// Whether it must submit by itself.
+        is_program: bool,
+    },
     /// The goal was cancelled.
     Cancel,
     /// What came of the call with this number.
