@@ -74,13 +74,14 @@ add_custom_target(spatialclaw_cargo_build ALL
     --unset=CMAKE_PREFIX_PATH --unset=CMAKE_IDL_PACKAGES --unset=CMAKE_INCLUDE_DIRS
     "AMENT_PREFIX_PATH=${ament_prefix_path}"
     "LD_LIBRARY_PATH=${stage}/lib:$ENV{LD_LIBRARY_PATH}"
-    "${CARGO}" build --quiet --locked --features ros --bin spatialclaw_node --bin spatialclaw
+    "${CARGO}" build --quiet --locked --features ros --bin spatialclaw_node --bin spatialclaw --bin spatialclaw_kernel
     --profile ${cargo_profile} --target-dir "${SPATIALCLAW_CARGO_TARGET_DIR}"
   WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" VERBATIM)
 add_dependencies(spatialclaw_cargo_build spatialclaw_r2r_prefix)
 
 install(PROGRAMS
   "${SPATIALCLAW_CARGO_TARGET_DIR}/${cargo_output}/spatialclaw_node"
+  "${SPATIALCLAW_CARGO_TARGET_DIR}/${cargo_output}/spatialclaw_kernel"
   "${SPATIALCLAW_CARGO_TARGET_DIR}/${cargo_output}/spatialclaw"
   DESTINATION lib/${PROJECT_NAME})
 install(DIRECTORY launch config DESTINATION share/${PROJECT_NAME})

@@ -31,6 +31,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("kiddo", &["geometry", "array"]),
     ("ndarray", &["array", "tools"]),
     ("reqwest", &["llm"]),
+    ("nix", &["kernel"]),
+    ("seccompiler", &["kernel"]),
 ];
 
 const UNSAFE_FILE: &str = "kernel/memory_quota.rs";

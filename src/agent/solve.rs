@@ -10,7 +10,7 @@ use super::{AgentSettings, EventSink, Goal, Interface, Outcome, feedback, turns:
 use crate::{
     answer::{Answer, AnswerKind, Refusal},
     error_code::ErrorCode,
-    kernel::{CellReport, CellStatus, KernelContext, KernelHandle, Limits},
+    kernel::{CellReport, CellStatus, Isolation, KernelContext, KernelHandle, Limits},
     llm::{Abilities, ChatModel, UsageMeter, Vision, VlmHandle, vision::Account},
     perception::Perception,
     scene::Snapshot,
@@ -33,6 +33,8 @@ pub struct Agent {
     pub perception: Perception,
     /// Of every cell.
     pub limits: Limits,
+    /// Where cells run.
+    pub isolation: Isolation,
     /// How the loop goes about a question.
     pub settings: AgentSettings,
 }
@@ -48,6 +50,7 @@ impl Agent {
             vision: None,
             perception,
             limits: Limits::default(),
+            isolation: Isolation::default(),
             settings: AgentSettings::default(),
         }
     }
@@ -154,8 +157,8 @@ impl Agent {
             cancel,
             deadline: goal.deadline,
         };
-        KernelHandle::spawn(context)
-            .map_err(|error| refusal(ErrorCode::InternalError, format!("no thread for the kernel: {error}")))
+        KernelHandle::spawn_in(context, self.isolation.clone())
+            .map_err(|error| refusal(ErrorCode::InternalError, format!("the kernel could not be started: {error}")))
     }
 }
 

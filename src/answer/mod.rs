@@ -35,7 +35,7 @@ pub enum AnswerKind {
 }
 
 /// A place in a frame at a time.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Placement {
     /// Frame of position and orientation.
     pub frame: FrameId,
@@ -48,7 +48,7 @@ pub struct Placement {
 }
 
 /// A typed value.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub enum AnswerValue {
     /// A measured number.
     Number(Quantity),
@@ -92,7 +92,7 @@ impl AnswerValue {
 }
 
 /// What a value rests on: one object or one measurement in one image. Coordinates are in `frame` at `stamp`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Evidence {
     /// Stable within one answer, such as `mug#5@front`.
     pub id: String,
@@ -131,7 +131,7 @@ pub struct Evidence {
 }
 
 /// A submitted answer.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Answer {
     /// Typed value.
     pub value: AnswerValue,

@@ -62,6 +62,7 @@ impl App {
             reviewer: role(ModelRole::Reflection),
             vision: models.vision,
             limits: config.limits,
+            isolation: config.isolation.clone(),
             settings: config.agent.clone(),
             ..Agent::new(main, perception)
         };

@@ -18,7 +18,7 @@ pub use parameter::{Allowed, ConfigError, Declared, ParameterProblem, ParameterV
 use crate::{
     agent::{AgentSettings, Interface},
     geometry::PoseSigma,
-    kernel::Limits,
+    kernel::{Isolation, Limits, ProcessOptions},
     scene::{FrameId, MemoryConfig, SceneConfig},
 };
 
@@ -65,6 +65,8 @@ pub struct Config {
     pub model: ModelParameters,
     /// Limits of the kernel.
     pub limits: Limits,
+    /// Where the kernel runs.
+    pub isolation: Isolation,
     /// How long results are kept for late clients.
     pub result_timeout: Duration,
     /// How long markers stay; zero = until the next answer.
@@ -158,6 +160,7 @@ impl Config {
         let (interface, agent) = agent::agent(r);
         let model = model::models(r);
         let limits = limits(r);
+        let isolation = isolation(r);
         let result_timeout_secs = r.double(
             "result_timeout_secs",
             300.0,
@@ -195,6 +198,7 @@ impl Config {
             agent,
             model,
             limits,
+            isolation,
             result_timeout: Duration::from_secs_f64(result_timeout_secs),
             markers_lifetime: Duration::from_secs_f64(markers_lifetime_secs),
             debug_image,
@@ -331,6 +335,38 @@ fn limits(reader: &mut Reader) -> Limits {
     }
 }
 
+/// Where kernels run. A process is looked for now, so that a node that could not answer does not start.
+fn isolation(reader: &mut Reader) -> Isolation {
+    const MIN_MEGABYTES: i64 = 2048;
+    let is_process = reader.one_of(
+        "kernel.isolation",
+        &["thread", "process"],
+        "Where a goal's scripts run; process adds a wall by the operating system and a few milliseconds a goal.",
+    ) == 1;
+    let megabytes = reader.integer(
+        "kernel.max_address_space_megabytes",
+        0,
+        0..=1 << 20,
+        "Mebibytes of address space of a kernel's process; 0 = as kernel.max_memory_megabytes and the images need.",
+    );
+    if (1..MIN_MEGABYTES).contains(&megabytes) {
+        let found = ParameterValue::Integer(megabytes);
+        let expected = format!("0, or at least {MIN_MEGABYTES}: a kernel reserves 1024 for its stack alone");
+        reader.reject("kernel.max_address_space_megabytes", &found, expected);
+    }
+    if !is_process {
+        return Isolation::Thread;
+    }
+    let address_space_bytes = (megabytes > 0).then_some((megabytes as u64) << 20);
+    match ProcessOptions::beside_executable() {
+        Ok(options) => Isolation::Process(ProcessOptions { address_space_bytes, ..options }),
+        Err(error) => {
+            reader.reject("kernel.isolation", &ParameterValue::String("process".to_owned()), error.to_string());
+            Isolation::Thread
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -443,6 +479,11 @@ mod tests {
         check("camera.image_topic", text("front image"), "a ROS topic name such as \"/front/image\"");
         check("camera.depth_topic", text("/"), "a ROS topic name such as \"/front/depth\", or \"\" for none");
         check("camera.depth_max_m", ParameterValue::Double(0.1), "more than depth_min_m, which is 0.2");
+        let program = std::env::current_exe().unwrap().with_file_name("spatialclaw_kernel");
+        let expected = format!("thread, because {} is missing; install it there for process", program.display());
+        check("kernel.isolation", text("process"), &expected);
+        let expected = "0, or at least 2048: a kernel reserves 1024 for its stack alone";
+        check("kernel.max_address_space_megabytes", ParameterValue::Integer(100), expected);
         check("camera.qos", text("best"), "one of [\"sensor_data\", \"reliable\"]");
         assert_eq!(
             refusal(&[("camera.labels", texts(&["mug"]))]),

@@ -41,10 +41,29 @@ impl Unit {
 
 /// A finite value with one standard deviation in the same unit. Neither is ever NaN or infinite and `sigma` is never negative.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(try_from = "Unchecked")]
 pub struct Quantity {
     value: f64,
     sigma: f64,
     unit: Unit,
+}
+
+/// As it is read.
+#[derive(Deserialize)]
+struct Unchecked {
+    value: f64,
+    sigma: f64,
+    unit: Unit,
+}
+
+impl TryFrom<Unchecked> for Quantity {
+    type Error = String;
+
+    fn try_from(Unchecked { value, sigma, unit }: Unchecked) -> Result<Quantity, String> {
+        let refused =
+            || format!("a quantity of {value} with sigma {sigma}, both must be finite and sigma not negative");
+        Quantity::new(value, sigma, unit).ok_or_else(refused)
+    }
 }
 
 impl Quantity {
@@ -95,6 +114,16 @@ mod tests {
         assert_eq!(Quantity::new(f64::NAN, 0.0, Unit::Metre), None);
         assert_eq!(Quantity::new(1.0, f64::INFINITY, Unit::Metre), None);
         assert_eq!(Quantity::new(1.0, -0.1, Unit::Metre), None);
+    }
+
+    #[test]
+    fn a_quantity_that_is_read_is_checked() {
+        let good = Quantity::new(0.1, 0.02, Unit::Metre).unwrap();
+        let text = serde_json::to_string(&good).unwrap();
+        assert_eq!(serde_json::from_str::<Quantity>(&text).unwrap(), good);
+        let negative = text.replace("0.02", "-0.02");
+        let message = serde_json::from_str::<Quantity>(&negative).unwrap_err().to_string();
+        assert!(message.starts_with("a quantity of 0.1 with sigma -0.02, both must be finite"), "{message}");
     }
 
     #[test]

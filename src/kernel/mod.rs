@@ -2,7 +2,8 @@
 //!
 //! A cell can reach exactly what [`crate::tools`] registers; there is no file, network, process, clock or module. What is left to
 //! guard is use without bound, and each file guards one kind: operations, memory and time in `meter`, single native operations in
-//! `guards`, nesting in `nesting`, a native call that never ends in [`worker`]. It knows nothing of models or of the agent's loop.
+//! `guards`, nesting in `nesting`, a native call that never ends in [`worker`], and what none of
+//! these sees in [`process`]. It knows nothing of models or of the agent's loop.
 
 mod cell_error;
 mod engine;
@@ -14,7 +15,9 @@ mod nesting;
 mod outer_variables;
 mod plain_values;
 mod prelude;
+pub mod process;
 mod reachable_end;
+mod report_pictures;
 mod run;
 mod source_map;
 mod source_text;
@@ -28,9 +31,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use process::ProcessOptions;
 pub use run::Kernel;
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
-pub use worker::KernelHandle;
+pub use worker::{Isolation, KernelHandle};
 
 pub use crate::tools::Submission;
 use crate::{
@@ -67,7 +72,7 @@ pub struct KernelContext {
 }
 
 /// What one cell may use.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Limits {
     /// Rhai operations in one cell.
     pub max_operations: u64,
@@ -103,7 +108,7 @@ impl Default for Limits {
 }
 
 /// One script to run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Cell {
     /// 1-based number within the goal.
     pub id: u32,
@@ -114,7 +119,7 @@ pub struct Cell {
 }
 
 /// An error inside a cell, for the model.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct CellError {
     /// 1-based line within the cell, if known.
     pub line: Option<usize>,
@@ -127,7 +132,7 @@ pub struct CellError {
 }
 
 /// How a cell ended.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum CellStatus {
     /// Ran to its end, or submitted.
     Completed,
@@ -144,7 +149,7 @@ pub enum CellStatus {
 }
 
 /// A variable as the model is told about it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct VariableSummary {
     /// Name.
     pub name: String,
@@ -155,7 +160,7 @@ pub struct VariableSummary {
 }
 
 /// Everything that came of one cell.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CellReport {
     /// How it ended.
     pub status: CellStatus,
@@ -166,6 +171,7 @@ pub struct CellReport {
     /// New and changed variables.
     pub variables: Vec<VariableSummary>,
     /// Pictures from `show(...)`.
+    #[serde(with = "report_pictures")]
     pub pictures: Vec<Picture>,
     /// What was submitted, if anything.
     pub submission: Option<Submission>,

@@ -1,7 +1,8 @@
-//! A kernel on its own thread, driven over channels.
+//! A kernel on its own thread or in its own process, driven over channels.
 //!
-//! A script ends at its limits by itself. A native function that hangs cannot be ended from outside, so when a cell is overdue the
-//! thread is left behind (it ends with its call) and a new kernel takes its place; the report says what is lost.
+//! A script ends at its limits by itself. A native function that hangs cannot be ended from outside, so when a cell is overdue its
+//! kernel is given up and a new one takes its place; the report says what is lost. A thread is left behind and ends with its call, a
+//! process is killed.
 
 use std::{
     collections::BTreeSet,
@@ -14,7 +15,10 @@ use std::{
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::{Cell, CellError, CellReport, CellStatus, Kernel, KernelContext};
+use super::{
+    Cell, CellError, CellReport, CellStatus, Kernel, KernelContext,
+    process::{self, Ended, ProcessOptions},
+};
 use crate::error_code::ErrorCode;
 
 /// Rhai evaluates, hashes and drops values by recursion, and a script can nest values by nearly one level per operation: closures that
@@ -26,16 +30,50 @@ pub const STACK_BYTES: usize = 1 << 30;
 /// whole image takes longer.
 const GRACE: Duration = Duration::from_secs(5);
 
-struct Job {
-    cell: Cell,
-    is_program: bool,
-    reply: oneshot::Sender<CellReport>,
+/// One cell to run, and where its report goes.
+pub(super) struct Job {
+    pub cell: Cell,
+    /// Whether it must submit by itself.
+    pub is_program: bool,
+    pub reply: oneshot::Sender<Result<CellReport, Ended>>,
+}
+
+/// Where the kernel of a goal runs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum Isolation {
+    /// On a thread of this process: its limits are those that the kernel keeps itself.
+    #[default]
+    Thread,
+    /// In a process of its own, which the operating system limits as well.
+    Process(ProcessOptions),
+}
+
+enum Runner {
+    Thread(mpsc::SyncSender<Job>),
+    Process(process::Child),
+}
+
+impl Runner {
+    fn start(context: KernelContext, isolation: &Isolation) -> io::Result<Runner> {
+        match isolation {
+            Isolation::Thread => start_thread(context).map(Runner::Thread),
+            Isolation::Process(options) => process::start(context, options).map(Runner::Process),
+        }
+    }
+
+    fn takes(&self, job: Job) -> bool {
+        match self {
+            Runner::Thread(jobs) => jobs.try_send(job).is_ok(),
+            Runner::Process(child) => child.jobs.try_send(job).is_ok(),
+        }
+    }
 }
 
 /// Drives the kernel of one goal.
 pub struct KernelHandle {
     context: KernelContext,
-    jobs: Option<mpsc::SyncSender<Job>>,
+    isolation: Isolation,
+    runner: Option<Runner>,
     /// Ends the present kernel only; a child of the goal's token.
     own_cancel: CancellationToken,
     /// Names of variables that the kernel holds, as far as its reports told.
@@ -44,14 +82,23 @@ pub struct KernelHandle {
 }
 
 impl KernelHandle {
-    /// Starts a kernel.
+    /// Starts a kernel on its own thread.
     ///
     /// # Errors
     /// When the system gives no thread.
     pub fn spawn(context: KernelContext) -> io::Result<KernelHandle> {
+        KernelHandle::spawn_in(context, Isolation::Thread)
+    }
+
+    /// Starts a kernel. A process needs a runtime with its I/O driver enabled around it.
+    ///
+    /// # Errors
+    /// When the system gives no thread or process, or a process could not do what `context` asks for.
+    pub fn spawn_in(context: KernelContext, isolation: Isolation) -> io::Result<KernelHandle> {
         let own_cancel = context.cancel.child_token();
-        let jobs = start(KernelContext { cancel: own_cancel.clone(), ..context.clone() })?;
-        Ok(KernelHandle { context, jobs: Some(jobs), own_cancel, variables: BTreeSet::new(), grace: GRACE })
+        let runner = Runner::start(KernelContext { cancel: own_cancel.clone(), ..context.clone() }, &isolation)?;
+        let variables = BTreeSet::new();
+        Ok(KernelHandle { context, isolation, runner: Some(runner), own_cancel, variables, grace: GRACE })
     }
 
     /// Replaces an overdue kernel after `grace` instead of 5 s.
@@ -78,7 +125,7 @@ impl KernelHandle {
         }
         let limit = self.context.limits.max_cell_time.min(self.context.deadline.saturating_duration_since(started));
         let (reply, receive) = oneshot::channel();
-        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.try_send(Job { cell, is_program, reply }).is_ok());
+        let sent = self.runner.as_ref().is_some_and(|runner| runner.takes(Job { cell, is_program, reply }));
         if !sent {
             return self.replace(CellStatus::Failed(broken("the kernel had ended")), started);
         }
@@ -100,7 +147,7 @@ impl KernelHandle {
             },
         };
         match received {
-            Ok(Ok(report)) => {
+            Ok(Ok(Ok(report))) => {
                 guard.disarm();
                 // A kernel that takes this one's place has only the calls that are left.
                 let left = &mut self.context.limits.max_tool_calls;
@@ -108,6 +155,11 @@ impl KernelHandle {
                 self.variables.extend(report.variables.iter().map(|variable| variable.name.clone()));
                 report
             }
+            Ok(Ok(Err(Ended { is_limit: true, what }))) => {
+                let code = Some(ErrorCode::BudgetExceeded);
+                self.replace(CellStatus::LimitReached(CellError { code, ..broken(&what) }), started)
+            }
+            Ok(Ok(Err(Ended { is_limit: false, what }))) => self.replace(CellStatus::Failed(broken(&what)), started),
             Ok(Err(_)) => self.replace(CellStatus::Failed(broken("the kernel's thread ended")), started),
             Err(status) => self.replace(status, started),
         }
@@ -119,7 +171,10 @@ impl KernelHandle {
     fn replace(&mut self, status: CellStatus, started: Instant) -> CellReport {
         self.own_cancel.cancel();
         self.own_cancel = self.context.cancel.child_token();
-        self.jobs = start(KernelContext { cancel: self.own_cancel.clone(), ..self.context.clone() }).ok();
+        let context = KernelContext { cancel: self.own_cancel.clone(), ..self.context.clone() };
+        self.runner = Runner::start(context, &self.isolation)
+            .inspect_err(|error| tracing::error!(%error, "no new kernel could be started"))
+            .ok();
         let lost: Vec<String> = std::mem::take(&mut self.variables).into_iter().collect();
         let lost = if lost.is_empty() { "no variable".to_owned() } else { lost.join(", ") };
         CellReport {
@@ -146,13 +201,13 @@ fn broken(what: &str) -> CellError {
     CellError { line: None, column: None, message, code: Some(ErrorCode::InternalError) }
 }
 
-fn start(context: KernelContext) -> io::Result<mpsc::SyncSender<Job>> {
+fn start_thread(context: KernelContext) -> io::Result<mpsc::SyncSender<Job>> {
     let (jobs, receive) = mpsc::sync_channel::<Job>(1);
     thread::Builder::new().name("kernel".to_owned()).stack_size(STACK_BYTES).spawn(move || {
         let mut kernel = Kernel::new(context);
         while let Ok(Job { cell, is_program, reply }) = receive.recv() {
             let report = if is_program { kernel.run_program(&cell) } else { kernel.run_cell(&cell) };
-            let _ = reply.send(report);
+            let _ = reply.send(Ok(report));
         }
     })?;
     Ok(jobs)

@@ -1,6 +1,7 @@
 //! What a model says about places in pictures, checked and turned into pixels.
 
 use image::RgbImage;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use super::{PointOrder, ResponseSchema};
@@ -11,7 +12,7 @@ const FULL_SCALE: f64 = 1000.0;
 const MAX_MARKS: usize = 200;
 
 /// A place in a picture.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub enum Place {
     /// `[u, v]`, pixels.
     Point([f64; 2]),
@@ -20,7 +21,7 @@ pub enum Place {
 }
 
 /// A place with what is there.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Mark {
     /// Position of the picture among those that were given.
     pub picture_idx: usize,
@@ -31,7 +32,7 @@ pub struct Mark {
 }
 
 /// What came of looking for something.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Located {
     /// Whether the model can point at it. If not, there are no marks.
     pub is_visible: bool,

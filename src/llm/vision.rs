@@ -10,6 +10,7 @@ use std::{
 
 use futures::{StreamExt, stream};
 use image::RgbImage;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 use tokio::runtime::Handle;
 
@@ -34,7 +35,7 @@ const N_AT_A_TIME: usize = 4;
 const POLL: Duration = Duration::from_millis(5);
 
 /// Why looking gave no result.
-#[derive(Clone, Debug, Error, PartialEq)]
+#[derive(Clone, Debug, Error, PartialEq, Serialize, Deserialize)]
 pub enum VisionError {
     /// The model cannot be asked.
     #[error(transparent)]
@@ -175,18 +176,44 @@ fn shortened(text: &str) -> String {
     }
 }
 
+/// Looks for a thread that waits for the result. Both come back within milliseconds when `must_stop` says so.
+pub trait Looker: Send + Sync {
+    /// See [`VlmHandle::locate`].
+    ///
+    /// # Errors
+    /// Each question has its own [`VisionError`].
+    fn locate(
+        &self,
+        pictures: Vec<Picture>,
+        questions: Vec<String>,
+        must_stop: &dyn Fn() -> bool,
+    ) -> Vec<Result<Located, VisionError>>;
+
+    /// See [`VlmHandle::look`].
+    ///
+    /// # Errors
+    /// Each question has its own [`VisionError`].
+    fn look(
+        &self,
+        pictures: Vec<Picture>,
+        questions: Vec<String>,
+        must_stop: &dyn Fn() -> bool,
+    ) -> Vec<Result<String, VisionError>>;
+}
+
 /// [`Vision`] for a thread that waits for the result, such as the kernel's. It must not be used from a task of the runtime.
 #[derive(Clone)]
-pub struct VlmHandle {
-    vision: Arc<Vision>,
-    runtime: Handle,
-    account: Account,
-}
+pub struct VlmHandle(Arc<dyn Looker>);
 
 impl VlmHandle {
     /// Calls run on `runtime`, on the account of one goal.
     pub fn new(vision: Arc<Vision>, runtime: Handle, account: Account) -> VlmHandle {
-        VlmHandle { vision, runtime, account }
+        VlmHandle(Arc::new(OnRuntime { vision, runtime, account }))
+    }
+
+    /// Calls are made by someone who can reach the models.
+    pub fn through(looker: Arc<dyn Looker>) -> VlmHandle {
+        VlmHandle(looker)
     }
 
     /// Looks for what each question describes, several at a time; results in the order of the questions. Comes back within
@@ -200,11 +227,7 @@ impl VlmHandle {
         questions: Vec<String>,
         must_stop: &dyn Fn() -> bool,
     ) -> Vec<Result<Located, VisionError>> {
-        let (vision, account) = (self.vision.clone(), self.account.clone());
-        self.all(questions, must_stop, move |question| {
-            let (vision, account, pictures) = (vision.clone(), account.clone(), pictures.clone());
-            async move { vision.locate(&pictures, &question, &account).await }
-        })
+        self.0.locate(pictures, questions, must_stop)
     }
 
     /// Answers each question from the pictures, as [`VlmHandle::locate`].
@@ -217,13 +240,46 @@ impl VlmHandle {
         questions: Vec<String>,
         must_stop: &dyn Fn() -> bool,
     ) -> Vec<Result<String, VisionError>> {
+        self.0.look(pictures, questions, must_stop)
+    }
+}
+
+/// Models that are reached from this process.
+struct OnRuntime {
+    vision: Arc<Vision>,
+    runtime: Handle,
+    account: Account,
+}
+
+impl Looker for OnRuntime {
+    fn locate(
+        &self,
+        pictures: Vec<Picture>,
+        questions: Vec<String>,
+        must_stop: &dyn Fn() -> bool,
+    ) -> Vec<Result<Located, VisionError>> {
+        let (vision, account) = (self.vision.clone(), self.account.clone());
+        self.all(questions, must_stop, move |question| {
+            let (vision, account, pictures) = (vision.clone(), account.clone(), pictures.clone());
+            async move { vision.locate(&pictures, &question, &account).await }
+        })
+    }
+
+    fn look(
+        &self,
+        pictures: Vec<Picture>,
+        questions: Vec<String>,
+        must_stop: &dyn Fn() -> bool,
+    ) -> Vec<Result<String, VisionError>> {
         let (vision, account) = (self.vision.clone(), self.account.clone());
         self.all(questions, must_stop, move |question| {
             let (vision, account, pictures) = (vision.clone(), account.clone(), pictures.clone());
             async move { vision.look(&pictures, &question, &account).await }
         })
     }
+}
 
+impl OnRuntime {
     fn all<T, F>(
         &self,
         questions: Vec<String>,

@@ -72,6 +72,11 @@ impl PerceptionError {
 }
 
 /// Finds the pixels of things.
+///
+/// Where the kernel is a process of its own (`kernel.isolation: process`), a backend that needs only the view is made anew in the child,
+/// by its name. One that holds a device, a file or a connection stays in the node: the child may open none of them. It is reached through
+/// a stand-in there, which sends the index of the view and the prompt over the kernel's pipe and gets the segments back; the pictures
+/// are in the node already.
 pub trait Segmenter: Send + Sync {
     /// Short name for evidence and logs.
     fn name(&self) -> &str;

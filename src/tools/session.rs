@@ -9,6 +9,7 @@ use std::{
 };
 
 use rhai::{Dynamic, EvalAltResult, Position};
+use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
 use super::{RhaiResult, ToolError, output::Output};
@@ -48,7 +49,7 @@ pub struct ToolContext {
 }
 
 /// What a cell submitted.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[allow(clippy::large_enum_variant, reason = "there is one in a goal")]
 pub enum Submission {
     /// `ReturnAnswer(...)`.
