@@ -33,7 +33,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("reqwest", &["llm"]),
 ];
 
-const UNSAFE_FILE: &str = "kernel/memory_quota.rs";
+const UNSAFE_FILE: &str = "memory/account.rs";
 const MAX_LINES: usize = 800;
 
 struct SourceFile {

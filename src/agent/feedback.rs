@@ -159,6 +159,7 @@ mod tests {
             pictures: vec![],
             submission: None,
             n_tool_calls: 3,
+            memory: crate::kernel::MemoryUse::default(),
             elapsed: Duration::from_millis(120),
         }
     }

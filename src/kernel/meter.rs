@@ -2,13 +2,16 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicI64, AtomicU64, Ordering},
+    atomic::{AtomicU64, AtomicUsize, Ordering},
 };
 
 use rhai::Engine;
 
-use super::{Limits, memory_quota};
-use crate::tools::{RhaiResult, Session, StopReason, ToolError};
+use super::Limits;
+use crate::{
+    memory::Account,
+    tools::{RhaiResult, Session, StopReason, ToolError},
+};
 
 /// Allocations per allowed operation. Copying a nested list takes many within one operation, so operations alone do not bound
 /// the time a cell takes nor how deep its values can be nested.
@@ -22,32 +25,40 @@ pub struct Meter {
     limits: Limits,
     session: Arc<Session>,
     n_operations: AtomicU64,
-    /// Held by the thread when the kernel was made.
-    base_bytes: AtomicI64,
+    account: Account,
     first_allocation: AtomicU64,
+    /// Most bytes seen in the running cell.
+    peak_bytes: AtomicUsize,
 }
 
 impl Meter {
-    /// Starts from what the current thread holds.
-    pub fn new(limits: Limits, session: Arc<Session>) -> Arc<Meter> {
+    /// Looks at what `account` holds.
+    pub fn new(limits: Limits, session: Arc<Session>, account: Account) -> Arc<Meter> {
         Arc::new(Meter {
             limits,
             session,
             n_operations: AtomicU64::new(0),
-            base_bytes: AtomicI64::new(memory_quota::held_bytes()),
+            account,
             first_allocation: AtomicU64::new(0),
+            peak_bytes: AtomicUsize::new(0),
         })
     }
 
     /// Starts a new cell.
     pub fn start_cell(&self) {
         self.n_operations.store(0, Ordering::Relaxed);
-        self.first_allocation.store(memory_quota::n_allocations(), Ordering::Relaxed);
+        self.first_allocation.store(self.account.n_allocations(), Ordering::Relaxed);
+        self.peak_bytes.store(self.held_bytes(), Ordering::Relaxed);
     }
 
-    /// Bytes held since the kernel was made.
+    /// Bytes held by the kernel and all it made.
     pub fn held_bytes(&self) -> usize {
-        usize::try_from(memory_quota::held_bytes() - self.base_bytes.load(Ordering::Relaxed)).unwrap_or(0)
+        self.account.held_bytes()
+    }
+
+    /// Most bytes held in the running cell, looked at after each operation.
+    pub fn peak_bytes(&self) -> usize {
+        self.peak_bytes.load(Ordering::Relaxed)
     }
 
     /// Whether `n_bytes` more may be taken in one operation; stops the cell otherwise.
@@ -68,7 +79,9 @@ impl Meter {
     fn operation(&self) -> Option<StopReason> {
         let stop = &self.session.stop;
         let n_operations = self.n_operations.fetch_add(1, Ordering::Relaxed);
-        if self.held_bytes() > self.limits.max_memory_bytes {
+        let held = self.held_bytes();
+        self.peak_bytes.fetch_max(held, Ordering::Relaxed);
+        if held > self.limits.max_memory_bytes {
             stop.stop(StopReason::Memory);
         } else if n_operations >= self.limits.max_operations {
             stop.stop(StopReason::Operations);
@@ -81,7 +94,7 @@ impl Meter {
     }
 
     fn n_allocations(&self) -> u64 {
-        memory_quota::n_allocations().saturating_sub(self.first_allocation.load(Ordering::Relaxed))
+        self.account.n_allocations().saturating_sub(self.first_allocation.load(Ordering::Relaxed))
     }
 
     /// Has every operation of `engine` counted. A reason once set is raised again at each operation, because an error raised inside a

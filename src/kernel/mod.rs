@@ -7,7 +7,6 @@
 mod cell_error;
 mod engine;
 mod guards;
-mod memory_quota;
 mod meter;
 mod nearest_name;
 mod nesting;
@@ -68,7 +67,7 @@ pub struct KernelContext {
 pub struct Limits {
     /// Rhai operations in one cell.
     pub max_operations: u64,
-    /// Bytes held by the kernel's thread.
+    /// Bytes held by the kernel and all it made, worker threads of tools included.
     pub max_memory_bytes: usize,
     /// Nested calls.
     pub max_call_depth: usize,
@@ -151,6 +150,17 @@ pub struct VariableSummary {
     pub is_new: bool,
 }
 
+/// Memory of one kernel, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MemoryUse {
+    /// Held when the cell had ended; variables, functions and the engine itself.
+    pub held_bytes: usize,
+    /// Most that was seen after an operation of the cell.
+    pub peak_bytes: usize,
+    /// Allowed.
+    pub max_bytes: usize,
+}
+
 /// Everything that came of one cell.
 #[derive(Clone, Debug)]
 pub struct CellReport {
@@ -168,6 +178,8 @@ pub struct CellReport {
     pub submission: Option<Submission>,
     /// Tool calls of this cell.
     pub n_tool_calls: u32,
+    /// Memory in and after the cell.
+    pub memory: MemoryUse,
     /// Time it took.
     pub elapsed: Duration,
 }

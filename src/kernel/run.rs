@@ -10,7 +10,7 @@ use std::{
 use rhai::{AST, Dynamic, Engine, EvalAltResult, FnPtr, Map, Scope};
 
 use super::{
-    Cell, CellError, CellReport, CellStatus, KernelContext, Limits, cell_error, engine, memory_quota,
+    Cell, CellError, CellReport, CellStatus, KernelContext, Limits, MemoryUse, cell_error, engine,
     meter::Meter,
     nearest_name::nearest_name,
     nesting,
@@ -21,6 +21,7 @@ use super::{
 };
 use crate::{
     error_code::ErrorCode,
+    memory::Account,
     tools::{INJECTED, Session, StopReason, ToolContext},
 };
 
@@ -30,8 +31,7 @@ const MAX_ERRORS: usize = 5;
 /// Characters of a trailing expression's value.
 const MAX_VALUE_CHARS: usize = 2000;
 
-/// Runs cells one after the other; variables and functions stay. It must be used on the thread that made it, because its memory is
-/// counted there.
+/// Runs cells one after the other; variables and functions stay.
 pub struct Kernel {
     engine: Engine,
     scope: Scope<'static>,
@@ -43,6 +43,7 @@ pub struct Kernel {
     variables: Variables,
     limits: Limits,
     deadline: Instant,
+    account: Account,
 }
 
 impl Kernel {
@@ -71,10 +72,13 @@ impl Kernel {
             max_output_bytes: limits.max_output_bytes,
             min_object_pixels: limits.min_object_pixels,
         };
+        let account = Account::new();
+        let entered = account.enter();
         let session = Session::new(tool_context, cancel, deadline);
-        let meter = Meter::new(limits, session.clone());
+        let meter = Meter::new(limits, session.clone(), account.clone());
         let (engine, scope) = engine::build(&limits, &session, &meter);
         let registry = Registry::new(&engine);
+        drop(entered);
         Kernel {
             engine,
             scope,
@@ -86,11 +90,14 @@ impl Kernel {
             variables: Variables::default(),
             limits,
             deadline,
+            account,
         }
     }
 
     /// Runs one cell. Whatever it does, the kernel can run the next one.
     pub fn run_cell(&mut self, cell: &Cell) -> CellReport {
+        let account = self.account.clone();
+        let _entered = account.enter();
         let started = Instant::now();
         let deadline =
             started.checked_add(self.limits.max_cell_time).map_or(self.deadline, |end| end.min(self.deadline));
@@ -125,14 +132,6 @@ impl Kernel {
             let (left_out, max) = (produced.n_pictures_left_out, self.limits.max_pictures);
             stdout.push_str(&format!("[{left_out} pictures left out; one cell shows at most {max}]\n"));
         }
-        // Whoever reads the report frees it on another thread.
-        let n_picture_bytes: usize = produced
-            .pictures
-            .iter()
-            .filter(|picture| Arc::strong_count(&picture.image) == 1)
-            .map(|picture| picture.image.as_raw().capacity())
-            .sum();
-        memory_quota::write_off(n_picture_bytes + stdout.capacity());
         let submission = match status {
             CellStatus::Completed => produced.submission,
             _ => None,
@@ -145,6 +144,11 @@ impl Kernel {
             pictures: produced.pictures,
             submission,
             n_tool_calls: produced.n_tool_calls,
+            memory: MemoryUse {
+                held_bytes: self.meter.held_bytes(),
+                peak_bytes: self.meter.peak_bytes(),
+                max_bytes: self.limits.max_memory_bytes,
+            },
             elapsed: started.elapsed(),
         }
     }

@@ -14,7 +14,7 @@ use std::{
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::{Cell, CellError, CellReport, CellStatus, Kernel, KernelContext};
+use super::{Cell, CellError, CellReport, CellStatus, Kernel, KernelContext, MemoryUse};
 use crate::error_code::ErrorCode;
 
 /// Rhai evaluates, hashes and drops values by recursion, and a script can nest values by nearly one level per operation: closures that
@@ -120,6 +120,7 @@ impl KernelHandle {
             pictures: Vec::new(),
             submission: None,
             n_tool_calls: 0,
+            memory: MemoryUse { max_bytes: self.context.limits.max_memory_bytes, ..MemoryUse::default() },
             elapsed: started.elapsed(),
         }
     }
