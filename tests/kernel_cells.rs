@@ -86,6 +86,30 @@ fn words_of_python_and_text_work() {
 }
 
 #[test]
+fn arguments_may_be_keywords_and_groups_may_stand_alone() {
+    let mut bench = Bench::new();
+    bench.prints("let mug = tools.Scene.find(#{name: \"mug\"}); let bowl = Scene.find(\"bowl\");");
+    let plain = bench.run("tools.Geometry.bearing(mug, \"map\").value").value;
+    assert!(plain.is_some());
+    assert_eq!(bench.run("Geometry.bearing(mug, #{frame: \"map\"}).value").value, plain);
+    assert_eq!(bench.run("tools.Geometry.bearing(#{a: mug, frame: \"map\"}).value").value, plain);
+    assert_eq!(bench.run("InputImages_front.len() == InputImages.len()").value.as_deref(), Some("bool true"));
+    let signature =
+        "tools.Geometry.bearing(a: Object | Points, frame: \"robot\" | frame name = \"robot\") -> Measurement";
+    for (source, expected) in [
+        (
+            "Geometry.bearing(mug, #{fram: 1})",
+            format!("tools.Geometry.bearing has no parameter `fram`; did you mean `frame`? {signature}"),
+        ),
+        ("Geometry.bearing(mug, #{a: mug})", format!("tools.Geometry.bearing gets `a` twice; {signature}")),
+        ("Geometry.bearing(#{frame: \"map\"})", format!("tools.Geometry.bearing needs `a`; {signature}")),
+    ] {
+        assert_eq!(bench.refuses(source), vec![format!("1:10 {expected}")], "{source}");
+    }
+    assert_eq!(bench.refuses("let Geometry = 1;").len(), 1);
+}
+
+#[test]
 fn what_is_printed_is_reported() {
     let mut bench = Bench::new();
     assert_eq!(bench.prints("print(1, \"a\", [1, 2.5], #{k: \"v\"});"), "1 a [1, 2.5] #{\"k\": \"v\"}\n");
@@ -233,8 +257,8 @@ fn unknown_names_are_refused_with_what_was_meant() {
         ),
         (
             "tools.Geometry.bearing(1, 2, 3)",
-            "1:16 `tools.Geometry.bearing` takes 1 or 2 arguments, got 3: tools.Geometry.bearing(a: Object | Points, frame?: frame \
-             name; \"robot\" when left out) -> Measurement",
+            "1:16 `tools.Geometry.bearing` takes 1 or 2 arguments, got 3: tools.Geometry.bearing(a: Object | Points, frame: \"robot\" | \
+             frame name = \"robot\") -> Measurement",
         ),
         (
             "surface_distance(1, 2)",

@@ -18,7 +18,7 @@ const MAX_LISTED: usize = 16;
 
 /// Instructions, with the manual of the tools in its place.
 pub fn system_message(tools_manual: &str) -> Message {
-    Message { role: Role::System, text: SYSTEM.replace("{{tools}}", tools_manual.trim()), pictures: Vec::new() }
+    Message::new(Role::System, SYSTEM.replace("{{tools}}", tools_manual.trim()))
 }
 
 /// The question, what can be seen, and pictures of it.
@@ -40,7 +40,7 @@ pub fn question_message(goal: &Goal, snapshot: &Snapshot) -> Message {
         key_views.len(),
         snapshot.views.len(),
     );
-    Message { role: Role::User, text, pictures }
+    Message { pictures, ..Message::new(Role::User, text) }
 }
 
 fn brief(goal: &Goal) -> QuestionBrief {

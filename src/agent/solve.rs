@@ -89,6 +89,9 @@ impl Agent {
         let mut kernel = self.start_kernel(goal, snapshot, stop.clone())?;
         let mut request = ChatRequest {
             messages: vec![prompt::system_message(&tools::manual()), prompt::question_message(goal, snapshot)],
+            session_id: goal.session_id.clone(),
+            deadline: Some(goal.deadline),
+            ..ChatRequest::default()
         };
         let mut speakers = Speakers { main: Some(self.model.as_ref()), fallback: self.fallback.as_deref() };
         let mut n_failures = 0;
@@ -119,16 +122,16 @@ impl Agent {
                         return Err(refusal(ErrorCode::NoAnswer, message));
                     }
                     // The unreadable text is not sent again: a model would take it for an example.
-                    request.messages.push(message(Role::Assistant, format!("(no cell: {reason})")));
+                    request.messages.push(Message::new(Role::Assistant, format!("(no cell: {reason})")));
                     let text = feedback::write_unreadable(&reason.to_string(), left(progress.n_steps));
-                    request.messages.push(message(Role::User, text));
+                    request.messages.push(Message::new(Role::User, text));
                     continue;
                 }
             };
             n_failures = 0;
             cell.purpose.clone_from(&parsed.purpose);
             cell.source.clone_from(&parsed.code);
-            request.messages.push(message(Role::Assistant, parsed.to_markdown()));
+            request.messages.push(Message::new(Role::Assistant, parsed.to_markdown()));
 
             progress.doing = "running a cell";
             progress.n_steps = cell.id;
@@ -153,7 +156,7 @@ impl Agent {
                 None => {}
             }
             emit(Stage::Observe, &cell, &text);
-            request.messages.push(Message { role: Role::User, text, pictures: report.pictures });
+            request.messages.push(Message { pictures: report.pictures, ..Message::new(Role::User, text) });
         }
     }
 
@@ -233,7 +236,7 @@ async fn ask(model: &dyn ChatModel, request: &ChatRequest, progress: &mut Progre
 
 /// An outage outranks a question that one of the models cannot take: when the outage ends the question may be answered.
 fn no_model(problems: &[ModelError]) -> Refusal {
-    let is_outage = problems.is_empty() || problems.iter().any(|p| matches!(p, ModelError::Unavailable { .. }));
+    let is_outage = problems.is_empty() || problems.iter().any(ModelError::is_outage);
     let code = if is_outage { ErrorCode::ModelUnavailable } else { ErrorCode::UnsupportedQuestion };
     let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
     let message = if texts.is_empty() { "no model is left to ask".to_owned() } else { texts.join("; ") };
@@ -266,8 +269,4 @@ fn problem_of(report: &CellReport) -> Option<String> {
 
 fn refusal(code: ErrorCode, message: String) -> Refusal {
     Refusal { code, message }
-}
-
-fn message(role: Role, text: String) -> Message {
-    Message { role, text, pictures: Vec::new() }
 }

@@ -67,7 +67,7 @@ pub fn build(limits: &Limits, session: &Arc<Session>, meter: &Arc<Meter>) -> (En
     let mut scope = Scope::new();
     let mut globals = Module::new();
     for (name, value) in tools::injected(session) {
-        globals.set_var(name, value.clone());
+        globals.set_var(name.as_str(), value.clone());
         scope.push_constant_dynamic(name, value);
     }
     engine.register_global_module(globals.into());

@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use rhai::{AST, ASTNode, Expr, Position, Stmt};
 
 use super::static_check::{Issue, variable_name};
-use crate::tools::INJECTED;
+use crate::tools::is_injected;
 
 /// Each use of such a variable.
 pub fn check(ast: &AST) -> Vec<Issue> {
@@ -42,7 +42,7 @@ pub fn check(ast: &AST) -> Vec<Issue> {
             true
         });
         for (name, position) in used {
-            if !own.contains(&name) && !INJECTED.contains(&name.as_str()) {
+            if !own.contains(&name) && !is_injected(&name) {
                 let message = format!(
                     "function `{}` does not see the variable `{name}`; pass it as a parameter, or write a closure |a| ...",
                     function.name

@@ -22,7 +22,7 @@ use super::{
 use crate::{
     error_code::ErrorCode,
     memory::Account,
-    tools::{INJECTED, Session, StopReason, ToolContext},
+    tools::{Session, StopReason, ToolContext, is_injected},
 };
 
 /// Mistakes reported of one cell.
@@ -125,7 +125,7 @@ impl Kernel {
     }
 
     fn report(&mut self, status: CellStatus, value: Option<String>, started: Instant) -> CellReport {
-        let variables = self.variables.update(&self.scope, &INJECTED);
+        let variables = self.variables.update(&self.scope, is_injected);
         let produced = self.session.finish_cell();
         let mut stdout = produced.output.into_text();
         if produced.n_pictures_left_out > 0 {
@@ -277,7 +277,7 @@ impl Kernel {
         if is_memory {
             let known = &self.variables;
             let is_of_cell = |name: &str, value: &Dynamic| {
-                !INJECTED.contains(&name) && (!known.contains(name) || known.has_changed(name, value))
+                !is_injected(name) && (!known.contains(name) || known.has_changed(name, value))
             };
             dropped.extend(variables::remove_where(&mut self.scope, is_of_cell));
         }

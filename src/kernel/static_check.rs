@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet, HashSet};
 use rhai::{AST, ASTNode, Engine, Expr, FnCallExpr, Position, Stmt};
 
 use super::{engine::CLOSED, nearest_name::nearest_name, outer_variables};
-use crate::tools::{self, INJECTED, ToolSpec};
+use crate::tools::{self, ToolSpec, is_injected};
 
 /// Functions that every engine has without listing them, with any number of arguments.
 const ALWAYS: [&str; 8] = ["call", "curry", "Fn", "is_shared", "is_def_var", "is_def_fn", "type_of", "print"];
@@ -62,7 +62,7 @@ impl Registry {
     fn is_reserved_function(&self, name: &str) -> bool {
         self.tools.values().any(|spec| spec.name() == name)
             || CLOSED.iter().any(|(closed, _)| *closed == name)
-            || INJECTED.contains(&name)
+            || is_injected(name)
             || name == "print"
     }
 }
@@ -173,7 +173,7 @@ impl Check<'_> {
     }
 
     fn is_built_in(&self, name: &str) -> bool {
-        INJECTED.contains(&name) || self.registry.tools.contains_key(name)
+        is_injected(name) || self.registry.tools.contains_key(name)
     }
 
     fn statement(&mut self, statement: &Stmt) {
@@ -184,14 +184,14 @@ impl Check<'_> {
                     format!("`{}` is built in and cannot be defined again; choose another name", x.0.name),
                 );
             }
-            Stmt::For(x, ..) if INJECTED.contains(&x.0.name.as_str()) => {
+            Stmt::For(x, ..) if is_injected(&x.0.name) => {
                 self.put(
                     x.0.pos,
                     format!("`{}` is built in and cannot be a loop variable; choose another name", x.0.name),
                 );
             }
             Stmt::Assignment(x) => {
-                if let Some(name) = variable_name(&x.1.lhs).filter(|name| INJECTED.contains(name)) {
+                if let Some(name) = variable_name(&x.1.lhs).filter(|name| is_injected(name)) {
                     self.put(
                         x.1.lhs.position(),
                         format!("`{name}` is built in and cannot be changed; use another variable"),
@@ -212,13 +212,18 @@ impl Check<'_> {
         let Some((Expr::Variable(root, ..), rest)) = links.split_first().map(|(first, rest)| (*first, rest)) else {
             return;
         };
-        if root.1 != "tools" {
-            return;
-        }
+        let root_path = match root.1.as_str() {
+            "tools" => "tools",
+            // A variable or parameter of that name cannot exist, so the bare name of a group is the group.
+            name => match tools::group_path(name) {
+                Some(group) => group,
+                None => return,
+            },
+        };
         let first_call =
             rest.iter().find_map(|link| if let Expr::MethodCall(call, _) = link { Some(call) } else { None });
         self.in_tool_chain.extend(first_call.map(|call| std::ptr::from_ref::<FnCallExpr>(call)));
-        let mut path = "tools".to_owned();
+        let mut path = root_path.to_owned();
         for link in rest {
             match link {
                 Expr::Property(property, position) => {
@@ -233,7 +238,7 @@ impl Check<'_> {
                 }
                 Expr::MethodCall(call, position) => {
                     path = format!("{path}.{}", call.name);
-                    return self.tool_call(&path, call.args.len(), *position);
+                    return self.tool_call(&path, &call.args, *position);
                 }
                 _ => return,
             }
@@ -241,7 +246,7 @@ impl Check<'_> {
     }
 
     fn unknown_tool(&self, path: &str) -> String {
-        let is_group = path.matches('.').count() == 1;
+        let is_group = path.starts_with("tools.") && path.matches('.').count() == 1;
         if is_group {
             let groups: Vec<&str> = self.registry.groups.iter().copied().collect();
             if let Some(near) = nearest_name(path, groups.iter().copied()) {
@@ -260,11 +265,45 @@ impl Check<'_> {
         }
     }
 
-    fn tool_call(&mut self, path: &str, n_args: usize, position: Position) {
-        match self.registry.tools.get(path) {
-            Some(spec) if spec.arity().contains(&n_args) => {}
-            Some(spec) => self.put(position, wrong_arity(path, spec.arity(), n_args, &spec.signature())),
-            None => self.put(position, self.unknown_tool(path)),
+    fn tool_call(&mut self, path: &str, args: &[Expr], position: Position) {
+        let Some(spec) = self.registry.tools.get(path).copied() else {
+            return self.put(position, self.unknown_tool(path));
+        };
+        if let Some(Expr::Map(map, _)) = args.last() {
+            let keys: Vec<&str> = map.0.iter().map(|(key, _)| key.name.as_str()).collect();
+            if spec.is_keywords(args.len(), &keys) {
+                return self.keywords(spec, args.len() - 1, &keys, position);
+            }
+        }
+        if !spec.arity().contains(&args.len()) {
+            self.put(position, wrong_arity(path, spec.arity(), args.len(), &spec.signature()));
+        }
+    }
+
+    /// A call with `n_positional` arguments and a trailing map of keywords.
+    fn keywords(&mut self, spec: &ToolSpec, n_positional: usize, keys: &[&str], position: Position) {
+        let (path, signature) = (spec.path, spec.signature());
+        if n_positional > spec.params.len() {
+            return self.put(position, wrong_arity(path, spec.arity(), n_positional, &signature));
+        }
+        let place = |key: &str| spec.params.iter().position(|param| param.name == key);
+        for key in keys {
+            match place(key) {
+                None => {
+                    let near = nearest_name(key, spec.params.iter().map(|param| param.name));
+                    let near = near.map(|near| format!("did you mean `{near}`? ")).unwrap_or_default();
+                    self.put(position, format!("{path} has no parameter `{key}`; {near}{signature}"));
+                }
+                Some(at) if at < n_positional => {
+                    self.put(position, format!("{path} gets `{key}` twice; {signature}"));
+                }
+                Some(_) => {}
+            }
+        }
+        let given = |at: usize, name: &str| at < n_positional || keys.contains(&name);
+        let missing = spec.params.iter().enumerate().find(|(at, p)| !p.is_optional() && !given(*at, p.name));
+        if let Some((_, param)) = missing {
+            self.put(position, format!("{path} needs `{}`; {signature}", param.name));
         }
     }
 
@@ -281,7 +320,7 @@ impl Check<'_> {
             return self.put(position, closed(name));
         }
         if let Some(spec) = self.registry.tools.get(name) {
-            return self.tool_call(spec.path, n_args, position);
+            return self.tool_call(spec.path, &call.args, position);
         }
         // Natives of tools are methods of their groups; of them only `find` is also one of lists.
         let is_of_list = name == "find" && self.registry.natives.get(name).is_some_and(|n| n.contains(&n_args));

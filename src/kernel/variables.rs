@@ -29,10 +29,10 @@ pub struct Variables {
 
 impl Variables {
     /// Remembers what is in scope now and tells what is new or has changed.
-    pub fn update(&mut self, scope: &Scope<'_>, injected: &[&str]) -> Vec<VariableSummary> {
+    pub fn update(&mut self, scope: &Scope<'_>, is_injected: fn(&str) -> bool) -> Vec<VariableSummary> {
         let mut content = BTreeMap::new();
         let mut summaries = Vec::new();
-        for (name, _, value) in scope.iter_raw().filter(|(name, ..)| !injected.contains(name)) {
+        for (name, _, value) in scope.iter_raw().filter(|(name, ..)| !is_injected(name)) {
             let mut hasher = DefaultHasher::new();
             hash(value, &mut hasher, nesting::MAX_DEPTH, &mut 0);
             let now = hasher.finish();

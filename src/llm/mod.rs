@@ -1,39 +1,62 @@
 //! Port: who writes the cells.
 //!
-//! [`ChatModel`] is the trait; each other file is one implementation. A model sees text and pictures and replies with text; it knows
-//! nothing of kernels or robots. To add a client: one new file, and one line in the configuration's list.
+//! [`ChatModel`] is the trait; each other file is one implementation or a part of one. A model sees text and pictures and replies with
+//! text; it knows nothing of kernels or robots. [`http`] speaks to servers, [`offline`] needs none. To add a client: one new file, and one line in the configuration's list.
 
 pub mod cell_status;
+pub mod delta;
+pub mod http;
+pub mod model_error;
 pub mod offline;
+pub mod presets;
 pub mod question_brief;
 pub mod scripted;
+pub mod usage;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Instant};
 
+pub use delta::{Delta, DeltaSink};
 use futures::future::BoxFuture;
 use image::RgbImage;
-use thiserror::Error;
+pub use model_error::{ModelError, TimeLimit};
+pub use usage::{Prices, Usage};
 
 /// Who speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Role {
     /// Instructions.
     System,
     /// The loop: question and feedback.
+    #[default]
     User,
     /// The model.
     Assistant,
+    /// What a called function returned.
+    Tool,
 }
 
 /// One turn of a conversation.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct Message {
     /// Who speaks.
     pub role: Role,
     /// What is said.
     pub text: String,
-    /// Pictures after the text, in order.
+    /// Pictures, in order.
     pub pictures: Vec<Picture>,
+    /// Whether the pictures stand before the text.
+    pub pictures_first: bool,
+    /// Functions that the model called in this turn.
+    pub tool_calls: Vec<ToolCall>,
+    /// The call that a [`Role::Tool`] message answers.
+    pub tool_call_id: Option<String>,
+}
+
+impl Message {
+    /// Text alone.
+    pub fn new(role: Role, text: impl Into<String>) -> Message {
+        Message { role, text: text.into(), ..Message::default() }
+    }
 }
 
 /// A picture with its label.
@@ -45,45 +68,100 @@ pub struct Picture {
     pub image: Arc<RgbImage>,
 }
 
+/// A function that a model wants called.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ToolCall {
+    /// The server's name for this call.
+    pub id: String,
+    /// The function.
+    pub name: String,
+    /// Its arguments as the model wrote them: JSON, not checked.
+    pub arguments: String,
+}
+
+/// The JSON that a reply must be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ResponseSchema {
+    /// Letters, digits, `_` and `-`.
+    pub name: String,
+    /// JSON schema.
+    pub schema: serde_json::Value,
+}
+
 /// A whole conversation to be continued.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, Default)]
 pub struct ChatRequest {
     /// Oldest first.
     pub messages: Vec<Message>,
+    /// Requests of one session go to one server while they can, because it still holds their beginning; empty = none.
+    pub session_id: String,
+    /// Steady time after which a reply is of no use.
+    pub deadline: Option<Instant>,
+    /// Functions the model may call, each as in the protocol: `{"type": "function", "function": {...}}`.
+    pub tools: Vec<serde_json::Value>,
+    /// The JSON that the reply must be, where the server can hold the model to it.
+    pub response_schema: Option<ResponseSchema>,
+    /// Hears the reply while it is written.
+    pub on_delta: Option<DeltaSink>,
 }
 
-/// Tokens used by one call.
+/// Why a model stopped writing.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub enum FinishReason {
+    /// It was done.
+    #[default]
+    Stop,
+    /// It reached its limit of tokens: what it wrote is cut off and must not be run.
+    Length,
+    /// It wants functions called.
+    ToolCalls,
+    /// The server withheld the rest.
+    ContentFilter,
+    /// Something else, in the server's word.
+    Other(String),
+}
+
+impl FinishReason {
+    /// Whether the text may lack its end.
+    pub fn is_cut_off(&self) -> bool {
+        !matches!(self, FinishReason::Stop | FinishReason::ToolCalls)
+    }
+}
+
+/// How a model writes places in a picture when nobody names the numbers; both run from 0 to 1000 over width and height.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Usage {
-    /// Read.
-    pub n_prompt_tokens: u64,
-    /// Written.
-    pub n_completion_tokens: u64,
+pub enum PointOrder {
+    /// `[x, y]` and `[x_min, y_min, x_max, y_max]`.
+    #[default]
+    XFirst,
+    /// `[y, x]` and `[y_min, x_min, y_max, x_max]`.
+    YFirst,
 }
 
 /// What the model said.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct ChatReply {
-    /// The text.
+    /// The text, without its thinking.
     pub text: String,
+    /// What it thought, where the server tells.
+    pub thinking: String,
+    /// Functions to call.
+    pub tool_calls: Vec<ToolCall>,
+    /// Why it ended.
+    pub finish: FinishReason,
     /// Tokens used.
     pub usage: Usage,
+    /// The model that spoke, when it is another than [`ChatModel::name`] says; else empty.
+    pub model: String,
+    /// How that model writes places in pictures.
+    pub point_order: PointOrder,
 }
 
-/// Why a model gave no reply.
-#[derive(Clone, Debug, Error, PartialEq)]
-pub enum ModelError {
-    /// It cannot be reached or answered with an error.
-    #[error("model \"{model}\" is unavailable: {reason}")]
-    Unavailable {
-        /// The model's name.
-        model: String,
-        /// What was found.
-        reason: String,
-    },
-    /// It can say at once that this question is outside what it can do.
-    #[error("{0}")]
-    UnsupportedQuestion(String),
+impl ChatReply {
+    /// A finished reply of `text`.
+    pub fn new(text: impl Into<String>) -> ChatReply {
+        ChatReply { text: text.into(), ..ChatReply::default() }
+    }
 }
 
 /// Continues a conversation.

@@ -82,6 +82,7 @@ impl ChatModel for ScriptedModel {
 }
 
 fn reply(text: String) -> ChatReply {
-    let usage = Usage { n_prompt_tokens: 0, n_completion_tokens: text.split_whitespace().count() as u64 };
-    ChatReply { text, usage }
+    let n_completion_tokens = text.split_whitespace().count() as u64;
+    let usage = Usage { n_completion_tokens, n_calls: 1, ..Usage::default() };
+    ChatReply { text, usage, ..ChatReply::default() }
 }

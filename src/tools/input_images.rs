@@ -5,10 +5,14 @@ use std::sync::Arc;
 use rhai::{Array, Dynamic};
 
 use super::{
-    Session, ToolError,
+    Kind, Session, ToolError,
     arguments::{describe, frame},
     values::{FrameValue, ImagesValue},
 };
+
+/// What [`frames`] reads.
+pub const KIND: Kind =
+    Kind::AnyOf(&[Kind::Value("InputImages"), Kind::Value("Frame"), Kind::ListOf(&Kind::Value("Frame"))]);
 
 /// Every view, oldest first.
 pub fn value(session: &Arc<Session>) -> ImagesValue {

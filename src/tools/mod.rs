@@ -6,6 +6,7 @@
 //! a new group also needs a line in [`groups`] and in [`register`].
 
 pub mod arguments;
+pub mod declaration;
 pub mod error;
 pub mod geometry;
 pub mod input_images;
@@ -31,76 +32,12 @@ use std::{
     sync::Arc,
 };
 
+pub use declaration::{Kind, Param, TEXT, ToolSpec};
 pub use error::{RhaiResult, ToolError};
 use rhai::{Dynamic, Engine, NativeCallContext, Variant};
 
 use crate::error_code::ErrorCode;
 pub use session::{Session, StopReason, StopSignal, Submission, ToolContext};
-
-/// One parameter of a tool.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Param {
-    /// Name in the signature.
-    pub name: &'static str,
-    /// What it takes, in words.
-    pub kind: &'static str,
-    /// May be left out.
-    pub is_optional: bool,
-}
-
-impl Param {
-    /// One that must be given.
-    pub const fn required(name: &'static str, kind: &'static str) -> Param {
-        Param { name, kind, is_optional: false }
-    }
-
-    /// One that may be left out.
-    pub const fn optional(name: &'static str, kind: &'static str) -> Param {
-        Param { name, kind, is_optional: true }
-    }
-}
-
-/// Declares one tool.
-#[derive(Clone, Copy, Debug)]
-pub struct ToolSpec {
-    /// Full name, such as `tools.Scene.find`, or a bare function such as `show`.
-    pub path: &'static str,
-    /// In order; optional ones last.
-    pub params: &'static [Param],
-    /// What it returns.
-    pub returns: &'static str,
-    /// What it does, in a sentence or two.
-    pub doc: &'static str,
-    /// Cell that works on a table with a mug and a bowl.
-    pub example: &'static str,
-}
-
-impl ToolSpec {
-    /// `tools.Scene.find(name: string) -> Object`.
-    pub fn signature(&self) -> String {
-        let params: Vec<String> = self
-            .params
-            .iter()
-            .map(|p| format!("{}{}: {}", p.name, if p.is_optional { "?" } else { "" }, p.kind))
-            .collect();
-        format!("{}({}) -> {}", self.path, params.join(", "), self.returns)
-    }
-
-    /// Last part of the path.
-    pub fn name(&self) -> &'static str {
-        self.path.rsplit('.').next().unwrap_or(self.path)
-    }
-
-    /// Path without the last part; empty for a bare function.
-    pub fn group(&self) -> &'static str {
-        self.path.rsplit_once('.').map_or("", |(group, _)| group)
-    }
-
-    /// Fewest and most arguments.
-    pub fn arity(&self) -> std::ops::RangeInclusive<usize> {
-        self.params.iter().filter(|p| !p.is_optional).count()..=self.params.len()
-    }
-}
 
 /// All declarations, in the order of the manual.
 pub fn groups() -> [&'static [ToolSpec]; 7] {
@@ -112,15 +49,54 @@ pub fn all() -> impl Iterator<Item = &'static ToolSpec> {
     groups().into_iter().flatten()
 }
 
-/// Names that a cell finds in scope and may not redefine.
-pub const INJECTED: [&str; 3] = ["tools", "InputImages", "Metadata"];
+/// Names that a cell finds in scope and may not redefine; so are the groups of tools under their own names, see [`is_injected`].
+pub const INJECTED: &[&str] = &["tools", "InputImages", "Metadata"];
+
+/// One variable per camera begins like this.
+const CAMERA_PREFIX: &str = "InputImages_";
+
+/// Whether a cell finds this name in scope and may not redefine it.
+pub fn is_injected(name: &str) -> bool {
+    INJECTED.contains(&name) || name.starts_with(CAMERA_PREFIX) || group_path(name).is_some()
+}
+
+/// The group of tools that a bare name such as `Geometry` stands for: `tools.Geometry`.
+pub fn group_path(name: &str) -> Option<&'static str> {
+    all().map(ToolSpec::group).find(|group| group.rsplit('.').next() == Some(name) && !group.is_empty())
+}
 
 /// The value of each injected name.
-pub fn injected(session: &Arc<Session>) -> Vec<(&'static str, Dynamic)> {
+pub fn injected(session: &Arc<Session>) -> Vec<(String, Dynamic)> {
+    let images = input_images::value(session);
+    let mut values = vec![
+        ("tools".to_owned(), Dynamic::from(Tools)),
+        ("Metadata".to_owned(), Dynamic::from(metadata::MetadataValue::new(session))),
+    ];
+    for (camera, frames) in images.of_each_camera() {
+        values.push((camera_variable(&camera), Dynamic::from(frames)));
+    }
+    values.push(("InputImages".to_owned(), Dynamic::from(images)));
+    values.extend(group_values());
+    values
+}
+
+/// `InputImages_front_left` for the camera `front/left`.
+pub fn camera_variable(camera: &str) -> String {
+    let word: String = camera.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '_' }).collect();
+    format!("{CAMERA_PREFIX}{word}")
+}
+
+/// Each group under its own name, so that `Geometry.height(x)` is `tools.Geometry.height(x)`.
+fn group_values() -> Vec<(String, Dynamic)> {
+    fn value<G: Variant + Clone + Send + Sync>(name: &str) -> (String, Dynamic) {
+        (name.to_owned(), Dynamic::from(Group::<G>(PhantomData)))
+    }
     vec![
-        ("tools", Dynamic::from(Tools)),
-        ("InputImages", Dynamic::from(input_images::value(session))),
-        ("Metadata", Dynamic::from(metadata::MetadataValue::new(session))),
+        value::<scene::Scene>("Scene"),
+        value::<geometry::Geometry>("Geometry"),
+        value::<tf::Tf>("TF"),
+        value::<sam3::Sam3>("SAM3"),
+        value::<reconstruct::Reconstruct>("Reconstruct"),
     ]
 }
 
@@ -131,11 +107,11 @@ pub fn register(engine: &mut Engine, session: &Arc<Session>) {
     metadata::register(engine);
     engine.register_type_with_name::<Tools>("tools");
     engine.register_fn("to_string", |_: &mut Tools| "tools".to_owned());
-    scene::register(&mut Toolbox::new(engine, session, "Scene"));
-    geometry::register(&mut Toolbox::new(engine, session, "Geometry"));
-    tf::register(&mut Toolbox::new(engine, session, "TF"));
-    sam3::register(&mut Toolbox::new(engine, session, "SAM3"));
-    reconstruct::register(&mut Toolbox::new(engine, session, "Reconstruct"));
+    scene::register(&mut Toolbox::of_tools(engine, session, "Scene"));
+    geometry::register(&mut Toolbox::of_tools(engine, session, "Geometry"));
+    tf::register(&mut Toolbox::of_tools(engine, session, "TF"));
+    sam3::register(&mut Toolbox::of_tools(engine, session, "SAM3"));
+    reconstruct::register(&mut Toolbox::of_tools(engine, session, "Reconstruct"));
     show::register(engine, session);
     return_answer::register(engine, session);
 }
@@ -152,36 +128,83 @@ pub struct Group<G>(PhantomData<G>);
 pub struct Toolbox<'a, G> {
     engine: &'a mut Engine,
     session: &'a Arc<Session>,
-    name: &'static str,
+    path: String,
     group: PhantomData<G>,
 }
 
 impl<'a, G: Variant + Clone + Send + Sync> Toolbox<'a, G> {
-    fn new(engine: &'a mut Engine, session: &'a Arc<Session>, name: &'static str) -> Self {
-        engine
-            .register_type_with_name::<Group<G>>(&format!("tools.{name}"))
-            .register_get(name, |_: &mut Tools| Group::<G>(PhantomData))
-            .register_fn("to_string", move |_: &mut Group<G>| format!("tools.{name}"));
-        Toolbox { engine, session, name, group: PhantomData }
+    /// A group that is a property of `tools`.
+    fn of_tools(engine: &'a mut Engine, session: &'a Arc<Session>, name: &'static str) -> Self {
+        engine.register_get(name, |_: &mut Tools| Group::<G>(PhantomData));
+        Toolbox::new(engine, session, format!("tools.{name}"))
     }
 
-    /// A function of exactly `N` arguments; each call is counted and the kernel's stop is looked at first.
+    fn new(engine: &'a mut Engine, session: &'a Arc<Session>, path: String) -> Self {
+        let shown = path.clone();
+        engine
+            .register_type_with_name::<Group<G>>(&path)
+            .register_fn("to_string", move |_: &mut Group<G>| shown.clone());
+        Toolbox { engine, session, path, group: PhantomData }
+    }
+
+    /// The function declared as `<group>.<name>`, over all its parameters in order: one that is left out arrives as `()`. Each call is
+    /// counted and the kernel's stop is looked at first. A name that is not declared is not registered.
     pub fn add<const N: usize, T: Variant + Clone>(
         &mut self,
         name: &'static str,
         function: impl Fn(&Arc<Session>, [Dynamic; N]) -> Result<T, ToolError> + Send + Sync + 'static,
     ) {
-        let mut types = vec![TypeId::of::<Group<G>>()];
-        types.extend([TypeId::of::<Dynamic>(); N]);
-        let session = self.session.clone();
-        let path = format!("tools.{}.{name}", self.name);
-        self.engine.register_raw_fn(
-            name,
+        let path = format!("{}.{name}", self.path);
+        let Some(spec) = all().find(|spec| spec.path == path).filter(|spec| spec.params.len() == N) else {
+            tracing::error!(path, n_parameters = N, "a tool does not fit its declaration");
+            return;
+        };
+        let receiver = Some(TypeId::of::<Group<G>>());
+        let function = move |session: &Arc<Session>, args| {
+            session.begin_call(spec.path)?;
+            Ok(unbroken(spec.path, || function(session, args))?)
+        };
+        register_all_arities(self.engine, self.session, spec, receiver, function);
+    }
+}
+
+/// A bare function such as `show`, bound to its declaration like a tool; it is not counted as a tool call.
+fn register_function<const N: usize, T: Variant + Clone>(
+    engine: &mut Engine,
+    session: &Arc<Session>,
+    spec: &'static ToolSpec,
+    function: impl Fn(&Arc<Session>, [Dynamic; N]) -> RhaiResult<T> + Send + Sync + 'static,
+) {
+    register_all_arities(engine, session, spec, None, function);
+}
+
+/// Registers one function for every number of arguments, one more than the parameters for a trailing map of keywords.
+fn register_all_arities<const N: usize, T: Variant + Clone>(
+    engine: &mut Engine,
+    session: &Arc<Session>,
+    spec: &'static ToolSpec,
+    receiver: Option<TypeId>,
+    function: impl Fn(&Arc<Session>, [Dynamic; N]) -> RhaiResult<T> + Send + Sync + 'static,
+) {
+    let function = Arc::new(function);
+    for n_args in 0..=N + 1 {
+        let mut types: Vec<TypeId> = receiver.into_iter().collect();
+        types.extend(std::iter::repeat_n(TypeId::of::<Dynamic>(), n_args));
+        let (session, function) = (session.clone(), function.clone());
+        let n_receivers = usize::from(receiver.is_some());
+        engine.register_raw_fn(
+            spec.name(),
             &types,
             move |_: NativeCallContext, args: &mut [&mut Dynamic]| -> RhaiResult<T> {
-                session.begin_call(&path)?;
-                let args = taken(args.get_mut(1..).unwrap_or_default());
-                Ok(unbroken(&path, || function(&session, args))?)
+                let own = args.get_mut(n_receivers..).unwrap_or_default();
+                // Rhai hands over a variable itself as the first argument of a bare function; the others are copies.
+                let is_variable = |i: usize| n_receivers == 0 && i == 0;
+                let own = own.iter_mut().enumerate();
+                let own = own
+                    .map(|(i, arg)| if is_variable(i) { arg.flatten_clone() } else { std::mem::take(*arg).flatten() })
+                    .collect();
+                let mut bound = spec.bind(own)?.into_iter();
+                function(&session, std::array::from_fn(|_| bound.next().unwrap_or(Dynamic::UNIT)))
             },
         );
     }
@@ -195,12 +218,6 @@ fn unbroken<T>(path: &str, call: impl FnOnce() -> Result<T, ToolError>) -> Resul
             text.or_else(|| panic.downcast_ref::<String>().cloned()).unwrap_or_else(|| "unknown panic".to_owned());
         Err(ToolError::new(ErrorCode::InternalError, format!("{path} broke: {text}; try another way")))
     })
-}
-
-/// The arguments by value; a missing one is `()`.
-fn taken<const N: usize>(args: &mut [&mut Dynamic]) -> [Dynamic; N] {
-    let mut args = args.iter_mut();
-    std::array::from_fn(|_| args.next().map_or(Dynamic::UNIT, |arg| std::mem::take(*arg).flatten()))
 }
 
 /// Median of `values`; NaN when empty.

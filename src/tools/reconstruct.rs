@@ -2,7 +2,7 @@
 
 use super::{
     Param, ToolSpec, Toolbox,
-    input_images::frames,
+    input_images::{self, frames},
     measure::all_points,
     values::{ReconstructionValue, reconstruction},
 };
@@ -14,7 +14,7 @@ pub struct Reconstruct;
 /// Declarations.
 pub const SPECS: &[ToolSpec] = &[ToolSpec {
     path: "tools.Reconstruct.Reconstruct",
-    params: &[Param::required("images", "InputImages | Frame | list of Frame")],
+    params: &[Param::required("images", input_images::KIND)],
     returns: "Reconstruction",
     doc: "Depth and place of the frames, metric, in the fixed frame; gives the frame's own problem (NO_DEPTH, TF_*) when there is one.",
     example: "let scene = tools.Reconstruct.Reconstruct(InputImages[-1]); print(scene.points[0]);",

@@ -5,9 +5,9 @@ use std::sync::Arc;
 use rhai::{Array, Dynamic, Map};
 
 use super::{
-    Param, Session, ToolError, ToolSpec, Toolbox,
+    Kind, Param, Session, TEXT, ToolError, ToolSpec, Toolbox,
     arguments::{frame, names, text},
-    input_images::frames,
+    input_images::{self, frames},
     measure::segments,
     values::{FrameValue, MaskValue, mask},
 };
@@ -25,28 +25,28 @@ pub struct Sam3;
 pub const SPECS: &[ToolSpec] = &[
     ToolSpec {
         path: "tools.SAM3.segment_image_by_text",
-        params: &[Param::required("image", "Frame"), Param::required("name", "string")],
+        params: &[Param::required("image", Kind::Value("Frame")), Param::required("name", TEXT)],
         returns: "PerFrameMask",
         doc: "Every instance of the name in one frame. NOT_VISIBLE lists what is visible.",
         example: "let masks = tools.SAM3.segment_image_by_text(InputImages[-1], \"mug\"); print(masks.num_objects);",
     },
     ToolSpec {
         path: "tools.SAM3.segment_video_by_text",
-        params: &[Param::required("names", "list of string")],
+        params: &[Param::required("names", Kind::ListOf(&TEXT))],
         returns: "PerFrameMask",
         doc: "The instances of the names over all frames; where one is absent its mask is empty.",
         example: "let masks = tools.SAM3.segment_video_by_text([\"mug\", \"bowl\"]); print(masks.labels);",
     },
     ToolSpec {
         path: "tools.SAM3.is_object_exist",
-        params: &[Param::required("images", "InputImages | Frame | list of Frame"), Param::required("name", "string")],
+        params: &[Param::required("images", input_images::KIND), Param::required("name", TEXT)],
         returns: "#{exists: list of bool, counts: list of int, summary: string}",
         doc: "Whether the name is visible in each frame.",
         example: "print(tools.SAM3.is_object_exist(InputImages, \"mug\").summary);",
     },
     ToolSpec {
         path: "tools.SAM3.labels",
-        params: &[Param::required("image", "Frame")],
+        params: &[Param::required("image", Kind::Value("Frame"))],
         returns: "list of string",
         doc: "Sorted names of everything visible in one frame.",
         example: "print(tools.SAM3.labels(InputImages[-1]));",

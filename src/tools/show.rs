@@ -5,18 +5,28 @@ use std::sync::Arc;
 use rhai::{Array, Dynamic, Engine};
 
 use super::{
-    Param, RhaiResult, Session, ToolError, ToolSpec,
+    Kind, Param, Session, TEXT, ToolError, ToolSpec,
     arguments::{describe, text},
     overlay::{show_masks, show_object_mask, show_picture},
+    register_function,
     values::{FrameValue, ImagesValue, MaskValue, ObjectValue, mask::ObjectMask},
 };
 
 /// Declarations.
-pub const SPECS: &[ToolSpec] = &[ToolSpec {
+pub const SPECS: &[ToolSpec; 1] = &[ToolSpec {
     path: "show",
     params: &[
-        Param::required("picture", "Frame | PerFrameMask | Mask | Object | list of these"),
-        Param::optional("label", "string"),
+        Param::required(
+            "picture",
+            Kind::AnyOf(&[
+                Kind::Value("Frame"),
+                Kind::Value("PerFrameMask"),
+                Kind::Value("Mask"),
+                Kind::Value("Object"),
+                Kind::Value("list of these"),
+            ]),
+        ),
+        Param::optional("label", TEXT, ""),
     ],
     returns: "()",
     doc: "Attaches a picture to the feedback of this cell.",
@@ -25,11 +35,9 @@ pub const SPECS: &[ToolSpec] = &[ToolSpec {
 
 /// Makes the function known.
 pub fn register(engine: &mut Engine, session: &Arc<Session>) {
-    let unlabelled = session.clone();
-    engine.register_fn("show", move |picture: Dynamic| -> RhaiResult<()> { Ok(show(&unlabelled, &picture, None)?) });
-    let labelled = session.clone();
-    engine.register_fn("show", move |picture: Dynamic, label: Dynamic| -> RhaiResult<()> {
-        Ok(show(&labelled, &picture, Some(&text(&label, "label")?))?)
+    register_function(engine, session, &SPECS[0], |session, [picture, label]| {
+        let label = if label.is_unit() { None } else { Some(text(&label, "label")?) };
+        Ok(show(session, &picture, label.as_deref())?)
     });
 }
 

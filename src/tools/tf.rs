@@ -6,7 +6,7 @@ use nalgebra::Isometry3;
 use rhai::{Array, Dynamic, Map};
 
 use super::{
-    Param, Session, ToolError, ToolSpec, Toolbox,
+    Kind, Param, Session, ToolError, ToolSpec, Toolbox,
     arguments::{describe, list_of_point, number, optional_point, text},
     values::{ObjectValue, PointsValue},
     viewpoint::{in_frame, transform},
@@ -17,7 +17,7 @@ use crate::scene::{FrameId, Stamp};
 #[derive(Clone)]
 pub struct Tf;
 
-const TARGET: Param = Param::required("target", "frame name");
+const TARGET: Param = Param::required("target", Kind::Text("frame name"));
 
 /// Declarations.
 pub const SPECS: &[ToolSpec] = &[
@@ -25,8 +25,8 @@ pub const SPECS: &[ToolSpec] = &[
         path: "tools.TF.lookup",
         params: &[
             TARGET,
-            Param::required("source", "frame name"),
-            Param::optional("stamp_secs", "number; the newest image's when left out"),
+            Param::required("source", Kind::Text("frame name")),
+            Param::optional("stamp_secs", Kind::Number, "the newest image's"),
         ],
         returns: "#{position: [x, y, z], quaternion_xyzw: [x, y, z, w], yaw: radians}",
         doc: "Place of the source frame in the target frame.",
@@ -34,7 +34,11 @@ pub const SPECS: &[ToolSpec] = &[
     },
     ToolSpec {
         path: "tools.TF.transform",
-        params: &[Param::required("thing", "Object | Points | [x, y, z] in the fixed frame"), TARGET],
+        params: &[
+            Param::required("thing", Kind::AnyOf(&[Kind::Value("Object"), Kind::Value("Points"), Kind::Position]))
+                .about("coordinates are in the fixed frame"),
+            TARGET,
+        ],
         returns: "the same in the target frame",
         doc: "Coordinates in another frame, at the thing's own stamp ([x, y, z]: at the newest image's).",
         example: "print(tools.TF.transform(tools.Scene.find(\"mug\"), \"base_link\").center);",
@@ -50,9 +54,12 @@ pub const SPECS: &[ToolSpec] = &[
 
 /// Makes the group known.
 pub fn register(tools: &mut Toolbox<'_, Tf>) {
-    tools.add("lookup", |session, [target, source]| lookup(session, &target, &source, newest(session)));
     tools.add("lookup", |session, [target, source, stamp]| {
-        lookup(session, &target, &source, Stamp::default().plus_secs(number(&stamp, "stamp_secs")?))
+        let at = match stamp.is_unit() {
+            true => newest(session),
+            false => Stamp::default().plus_secs(number(&stamp, "stamp_secs")?),
+        };
+        lookup(session, &target, &source, at)
     });
     tools.add("transform", |session, [thing, target]| transformed(session, &thing, &text(&target, "target")?));
     tools.add("frames", |session, []| {

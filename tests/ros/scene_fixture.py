@@ -16,7 +16,6 @@ QUESTION = 'How far is the mug from the bowl?'
 # From pixel centre to pixel centre; a pixel at each end is uncertain, and the edges of masks are left out on purpose.
 DISTANCE_M = (BOWL_COLUMNS[0] - (MUG_COLUMNS[1] - 1)) * DEPTH_M / LENS.fx
 DISTANCE_TOLERANCE_M = 3 * DEPTH_M / LENS.fx
-MUG_CENTER_M = (DEPTH_M, -((sum(MUG_COLUMNS) - 1) / 2 - LENS.cx) / LENS.fx * DEPTH_M, 0.5)
 
 
 def pictures():

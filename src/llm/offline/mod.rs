@@ -19,7 +19,7 @@ use self::{
     slots::Place,
 };
 use super::{
-    ChatModel, ChatReply, ChatRequest, ModelError, Role, Usage, cell_status::FailureLine, question_brief::QuestionBrief,
+    ChatModel, ChatReply, ChatRequest, ModelError, Role, cell_status::FailureLine, question_brief::QuestionBrief,
 };
 
 /// Answers questions of the closed grammar, deterministically and without a network.
@@ -32,7 +32,7 @@ impl ChatModel for OfflineBrain {
     }
 
     fn complete<'a>(&'a self, request: &'a ChatRequest) -> BoxFuture<'a, Result<ChatReply, ModelError>> {
-        let reply = next_turn(request).map(|text| ChatReply { text, usage: Usage::default() });
+        let reply = next_turn(request).map(ChatReply::new);
         std::future::ready(reply).boxed()
     }
 }

@@ -26,8 +26,10 @@ pub fn register(tools: &mut Toolbox<'_, Geometry>) {
     tools.add("distance_to_edge", |session, [a, surface]| {
         distances::distance_to_edge(session, &object(&a, "a")?, &object(&surface, "surface")?)
     });
-    tools.add("bearing", |session, [a]| distances::bearing(session, &object(&a, "a")?, "robot"));
-    tools.add("bearing", |session, [a, frame]| distances::bearing(session, &object(&a, "a")?, &text(&frame, "frame")?));
+    tools.add("bearing", |session, [a, frame]| {
+        let frame = if frame.is_unit() { "robot".to_owned() } else { text(&frame, "frame")? };
+        distances::bearing(session, &object(&a, "a")?, &frame)
+    });
     tools.add("height", |_, [a]| heights::height(&object(&a, "a")?));
     tools.add("width", |_, [a]| heights::width(&object(&a, "a")?));
     tools.add("length", |_, [a]| heights::length(&object(&a, "a")?));
@@ -56,11 +58,9 @@ pub fn register(tools: &mut Toolbox<'_, Geometry>) {
         order::left_to_right(session, &objects(&things, "objects")?, &viewer).map(order::list)
     });
     tools.add("nearest_to", |session, [things, to]| order::nearest_to(session, &objects(&things, "objects")?, &to));
-    tools.add("displacement", |_, [earlier, later]| {
-        motion::displacement(&object(&earlier, "earlier")?, &object(&later, "later")?, motion::MIN_MOVE_M)
-    });
     tools.add("displacement", |_, [earlier, later, min_move]| {
-        motion::displacement(&object(&earlier, "earlier")?, &object(&later, "later")?, number(&min_move, "min_move_m")?)
+        let min_move_m = if min_move.is_unit() { motion::MIN_MOVE_M } else { number(&min_move, "min_move_m")? };
+        motion::displacement(&object(&earlier, "earlier")?, &object(&later, "later")?, min_move_m)
     });
     tools.add("euclidean_distance", |_, [p, q]| Ok((point(&p, "p")? - point(&q, "q")?).norm()));
     tools.add("angle_between_vectors", |_, [u, v]| vectors::angle_between(&point(&u, "u")?, &point(&v, "v")?));

@@ -1,13 +1,19 @@
 //! Declarations of `tools.Geometry`.
 
-use crate::tools::{Param, ToolSpec};
+use crate::tools::{Kind, Param, ToolSpec};
 
-const A: Param = Param::required("a", "Object | Points");
-const B: Param = Param::required("b", "Object | Points");
-const VIEWER: Param = Param::required("viewer", "\"robot\" | \"camera\" | frame name | Object | [x, y, z]");
-const CANDIDATES: Param = Param::required("candidates", "list of Object");
-const OBJECTS: Param = Param::required("objects", "list of Object");
-const SIDE: Param = Param::required("side", "\"left\" | \"right\" | \"front\" | \"behind\"");
+const THING: Kind = Kind::AnyOf(&[Kind::Value("Object"), Kind::Value("Points")]);
+const FRAME_NAME: Kind = Kind::Text("\"robot\" | frame name");
+const WHERE: Kind =
+    Kind::AnyOf(&[Kind::Text("\"robot\" | \"camera\" | frame name"), Kind::Value("Object"), Kind::Position]);
+const REFERENCE: Kind = Kind::AnyOf(&[Kind::OneOf(&["floor"]), Kind::Value("Object"), Kind::Value("Points")]);
+
+const A: Param = Param::required("a", THING);
+const B: Param = Param::required("b", THING);
+const VIEWER: Param = Param::required("viewer", WHERE);
+const CANDIDATES: Param = Param::required("candidates", Kind::ListOf(&Kind::Value("Object")));
+const OBJECTS: Param = Param::required("objects", Kind::ListOf(&Kind::Value("Object")));
+const SIDE: Param = Param::required("side", Kind::OneOf(&["left", "right", "front", "behind"]));
 
 /// Declarations.
 pub const SPECS: &[ToolSpec] = &[
@@ -21,21 +27,21 @@ pub const SPECS: &[ToolSpec] = &[
     },
     ToolSpec {
         path: "tools.Geometry.distance_from",
-        params: &[Param::required("origin", "\"robot\" | \"camera\" | frame name | [x, y, z]"), A],
+        params: &[Param::required("origin", WHERE), A],
         returns: "Measurement",
         doc: "Distance from an origin to the nearest visible point, metres.",
         example: "ReturnAnswer(tools.Geometry.distance_from(\"robot\", tools.Scene.find(\"mug\")));",
     },
     ToolSpec {
         path: "tools.Geometry.distance_to_edge",
-        params: &[A, Param::required("surface", "Object")],
+        params: &[A, Param::required("surface", Kind::Value("Object"))],
         returns: "Measurement",
         doc: "Horizontal distance from a thing to the nearest edge of the surface it stands on, metres; negative where it overhangs.",
         example: "ReturnAnswer(tools.Geometry.distance_to_edge(tools.Scene.find(\"mug\"), tools.Scene.find(\"table\")));",
     },
     ToolSpec {
         path: "tools.Geometry.bearing",
-        params: &[A, Param::optional("frame", "frame name; \"robot\" when left out")],
+        params: &[A, Param::optional("frame", FRAME_NAME, "\"robot\"")],
         returns: "Measurement",
         doc: "Angle of the thing's centre about the frame's +z from its +x, radians; positive is left.",
         example: "ReturnAnswer(tools.Geometry.bearing(tools.Scene.find(\"mug\")));",
@@ -63,11 +69,7 @@ pub const SPECS: &[ToolSpec] = &[
     },
     ToolSpec {
         path: "tools.Geometry.height_above",
-        params: &[
-            A,
-            Param::required("reference", "\"floor\" | Object | Points"),
-            Param::required("part", "\"bottom\" | \"top\""),
-        ],
+        params: &[A, Param::required("reference", REFERENCE), Param::required("part", Kind::OneOf(&["bottom", "top"]))],
         returns: "Measurement",
         doc: "Height of the thing's bottom or top above the floor or above another thing's top surface, metres.",
         example: "ReturnAnswer(tools.Geometry.height_above(tools.Scene.find(\"mug\"), tools.Scene.find(\"table\"), \"top\"));",
@@ -81,7 +83,7 @@ pub const SPECS: &[ToolSpec] = &[
     },
     ToolSpec {
         path: "tools.Geometry.side_of_frame",
-        params: &[A, SIDE, Param::required("frame", "frame name, \"robot\"")],
+        params: &[A, SIDE, Param::required("frame", FRAME_NAME)],
         returns: "Relation",
         doc: "Whether a is on that side of the frame's origin by the frame's own axes (x forward, y left).",
         example: "ReturnAnswer(tools.Geometry.side_of_frame(tools.Scene.find(\"mug\"), \"front\", \"robot\"));",
@@ -137,7 +139,7 @@ pub const SPECS: &[ToolSpec] = &[
     },
     ToolSpec {
         path: "tools.Geometry.nearest_to",
-        params: &[OBJECTS, Param::required("to", "Object | \"robot\" | \"camera\" | frame name | [x, y, z]")],
+        params: &[OBJECTS, Param::required("to", WHERE)],
         returns: "Object",
         doc: "The object with the smallest surface distance; NOT_MEASURABLE when two are too close to call.",
         example: "print(tools.Geometry.nearest_to(tools.Scene.find_together([\"mug\", \"bowl\"]), \"robot\").label);",
@@ -145,9 +147,9 @@ pub const SPECS: &[ToolSpec] = &[
     ToolSpec {
         path: "tools.Geometry.displacement",
         params: &[
-            Param::required("earlier", "Object"),
-            Param::required("later", "Object"),
-            Param::optional("min_move_m", "number; 0.02 when left out"),
+            Param::required("earlier", Kind::Value("Object")),
+            Param::required("later", Kind::Value("Object")),
+            Param::optional("min_move_m", Kind::Number, "0.02"),
         ],
         returns: "Displacement",
         doc: "Whether and how far a thing moved between two images (see tools.Scene.find_at).",
@@ -155,21 +157,21 @@ pub const SPECS: &[ToolSpec] = &[
     },
     ToolSpec {
         path: "tools.Geometry.euclidean_distance",
-        params: &[Param::required("p", "[x, y, z]"), Param::required("q", "[x, y, z]")],
+        params: &[Param::required("p", Kind::Position), Param::required("q", Kind::Position)],
         returns: "float",
         doc: "Distance between two positions, without sigma.",
         example: "print(tools.Geometry.euclidean_distance([0, 0, 0], [3, 4, 0]));",
     },
     ToolSpec {
         path: "tools.Geometry.angle_between_vectors",
-        params: &[Param::required("u", "[x, y, z]"), Param::required("v", "[x, y, z]")],
+        params: &[Param::required("u", Kind::Position), Param::required("v", Kind::Position)],
         returns: "float",
         doc: "Angle between two directions, radians.",
         example: "print(tools.Geometry.angle_between_vectors([1, 0, 0], [0, 1, 0]));",
     },
     ToolSpec {
         path: "tools.Geometry.fit_plane",
-        params: &[Param::required("points", "Points | Object")],
+        params: &[Param::required("points", Kind::AnyOf(&[Kind::Value("Points"), Kind::Value("Object")]))],
         returns: "#{normal: [x, y, z], offset: metres, residual: metres, inliers: int}",
         doc: "The dominant plane, all p with normal . p = offset.",
         example: "print(tools.Geometry.fit_plane(tools.Scene.find(\"table\").points).normal);",

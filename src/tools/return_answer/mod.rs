@@ -12,27 +12,48 @@ use std::sync::Arc;
 
 use rhai::{Dynamic, Engine};
 
-use super::{Param, RhaiResult, Session, Submission, ToolError, ToolSpec, arguments::text};
+use super::{
+    Kind, Param, RhaiResult, Session, Submission, TEXT, ToolError, ToolSpec, arguments::text, register_function,
+};
 use crate::{
     answer::{Answer, AnswerKind, AnswerValue, Evidence, Refusal},
     error_code::ErrorCode,
 };
 use options::Options;
 
+const VALUE: Kind = Kind::AnyOf(&[
+    Kind::Value("Measurement"),
+    Kind::Value("Relation"),
+    Kind::Value("Displacement"),
+    Kind::Value("Object"),
+    Kind::Bool,
+    TEXT,
+    Kind::Number,
+    Kind::Position,
+    Kind::ListOf(&TEXT),
+    Kind::Value("list of Object"),
+]);
+
+const EVIDENCE: Kind = Kind::AnyOf(&[
+    Kind::Value("Measurement"),
+    Kind::Value("Relation"),
+    Kind::Value("Object"),
+    Kind::Value("Displacement"),
+]);
+
+const OPTIONS: &[Param] = &[
+    Param::optional("text", TEXT, "").about("one sentence for a person"),
+    Param::optional("because", Kind::ListOf(&EVIDENCE), "").about("what it rests on"),
+    Param::optional("unit", TEXT, ""),
+    Param::optional("sigma", Kind::Number, "").about("one standard deviation of a bare number or position"),
+    Param::optional("frame", Kind::Text("frame name"), "").about("of a bare position"),
+];
+
 /// Declarations.
-pub const SPECS: &[ToolSpec] = &[
+pub const SPECS: &[ToolSpec; 2] = &[
     ToolSpec {
         path: "ReturnAnswer",
-        params: &[
-            Param::required(
-                "value",
-                "Measurement | Relation | Displacement | Object | bool | string | int | [x, y, z] | list",
-            ),
-            Param::optional(
-                "options",
-                "#{text, because: list of Measurement, Relation, Object, Displacement; unit, sigma, frame}",
-            ),
-        ],
+        params: &[Param::required("value", VALUE), Param::optional("options", Kind::Options(OPTIONS), "")],
         returns: "ends the goal",
         doc: "Submits the answer. A Measurement gives a number with its evidence, a clear Relation or a Displacement a bool, an \
               Object its position, a list its names. A bare float needs unit and sigma, or because; a bare int is a count.",
@@ -40,7 +61,7 @@ pub const SPECS: &[ToolSpec] = &[
     },
     ToolSpec {
         path: "Refuse",
-        params: &[Param::required("code", "string"), Param::required("message", "string")],
+        params: &[Param::required("code", TEXT), Param::required("message", TEXT)],
         returns: "ends the goal",
         doc: "Submits that there is no answer and why. The code is one of the refusals, such as \"NOT_VISIBLE\".",
         example: "Refuse(\"NOT_MEASURABLE\", \"the mug's handle is out of view\");",
@@ -56,18 +77,14 @@ struct Draft {
 
 /// Makes the functions known.
 pub fn register(engine: &mut Engine, session: &Arc<Session>) {
-    let plain = session.clone();
-    engine.register_fn("ReturnAnswer", move |value: Dynamic| -> RhaiResult<()> {
-        return_answer(&plain, &value, Options::default())
+    let [answer, refuse] = SPECS;
+    register_function(engine, session, answer, |session, [value, options]| -> RhaiResult<()> {
+        let options = if options.is_unit() { Options::default() } else { Options::read(&options)? };
+        return_answer(session, &value, options)
     });
-    let explained = session.clone();
-    engine.register_fn("ReturnAnswer", move |value: Dynamic, options: Dynamic| -> RhaiResult<()> {
-        return_answer(&explained, &value, Options::read(&options)?)
-    });
-    let refusing = session.clone();
-    engine.register_fn("Refuse", move |code: Dynamic, message: Dynamic| -> RhaiResult<()> {
+    register_function(engine, session, refuse, |session, [code, message]| -> RhaiResult<()> {
         let refusal = refusal(&text(&code, "code")?, &text(&message, "message")?)?;
-        Err(refusing.submit(Submission::Refusal(refusal)))
+        Err(session.submit(Submission::Refusal(refusal)))
     });
 }
 

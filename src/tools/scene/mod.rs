@@ -5,7 +5,7 @@ mod look;
 mod survey;
 
 use super::{
-    Param, ToolSpec, Toolbox,
+    Kind, Param, TEXT, ToolSpec, Toolbox,
     arguments::{names, number, text},
 };
 
@@ -13,7 +13,7 @@ use super::{
 #[derive(Clone)]
 pub struct Scene;
 
-const NAME: Param = Param::required("name", "string");
+const NAME: Param = Param::required("name", TEXT);
 
 /// Declarations.
 pub const SPECS: &[ToolSpec] = &[
@@ -34,14 +34,14 @@ pub const SPECS: &[ToolSpec] = &[
     },
     ToolSpec {
         path: "tools.Scene.find_together",
-        params: &[Param::required("names", "list of string")],
+        params: &[Param::required("names", Kind::ListOf(&TEXT))],
         returns: "list of Object",
         doc: "One Object per name, all from one image where possible, so that the camera's placement error cancels between them.",
         example: "let both = tools.Scene.find_together([\"mug\", \"bowl\"]); print(both[0].stamp == both[1].stamp);",
     },
     ToolSpec {
         path: "tools.Scene.find_at",
-        params: &[NAME, Param::required("secs_ago", "number")],
+        params: &[NAME, Param::required("secs_ago", Kind::Number)],
         returns: "Object",
         doc: "The thing as it was that many seconds before the newest image. NOT_BUFFERED when no image is near that time.",
         example: "let before = tools.Scene.find_at(\"mug\", 0.0); print(before.stamp);",

@@ -75,6 +75,20 @@ impl ImagesValue {
         ImagesValue { snapshot: snapshot.clone(), view_indices: (0..snapshot.views.len()).collect() }
     }
 
+    /// The frames of each camera, in the order in which cameras appear.
+    pub fn of_each_camera(&self) -> Vec<(String, ImagesValue)> {
+        let mut cameras: Vec<(String, Vec<usize>)> = Vec::new();
+        for index in self.view_indices.iter() {
+            let Some(view) = self.snapshot.views.get(*index) else { continue };
+            match cameras.iter_mut().find(|(camera, _)| **camera == *view.camera) {
+                Some((_, indices)) => indices.push(*index),
+                None => cameras.push((view.camera.to_string(), vec![*index])),
+            }
+        }
+        let of = |indices: Vec<usize>| ImagesValue { snapshot: self.snapshot.clone(), view_indices: indices.into() };
+        cameras.into_iter().map(|(camera, indices)| (camera, of(indices))).collect()
+    }
+
     /// How many.
     pub fn len(&self) -> usize {
         self.view_indices.len()
