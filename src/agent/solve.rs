@@ -100,10 +100,10 @@ impl Agent {
                 return Err(refusal(ErrorCode::BudgetExceeded, steps_used_up(goal, progress)));
             }
             let emit = |stage, cell: &Cell, output: &str| {
-                let Cell { id, purpose, source } = cell.clone();
+                let Cell { id, purpose, source, .. } = cell.clone();
                 events(Event { stage, step: id, purpose, code: source, output: output.to_owned() });
             };
-            let mut cell = Cell { id: progress.n_steps + 1, purpose: String::new(), source: String::new() };
+            let mut cell = Cell { id: progress.n_steps + 1, purpose: String::new(), source: String::new(), must_submit: false };
             progress.doing = "waiting for the model";
             emit(Stage::Generate, &cell, "");
             let reply = speakers.complete(&request, progress).await?;

@@ -2,9 +2,15 @@
 
 use std::sync::Arc;
 
-use rhai::{Engine, Module, OptimizationLevel, Scope, Token};
+use rhai::{Engine, Module, OptimizationLevel, Scope};
 
-use super::{Limits, guards, meter::Meter, plain_values, prelude};
+use super::{
+    Limits,
+    builtins::{self, Dicts},
+    guards,
+    meter::Meter,
+    plain_values, prelude,
+};
 use crate::tools::{self, Session};
 
 /// Nested expressions at the top level and within functions.
@@ -28,10 +34,28 @@ pub const CLOSED: &[(&str, &str)] = &[
     ("take", "copy the value: let b = a"),
     ("open", "cells cannot read files; images are in InputImages"),
     ("input", "cells cannot ask"),
+    ("exec", "write the code directly"),
+    ("compile", "write the code directly"),
+    ("quit", "use ReturnAnswer(value) or Refuse(code, message)"),
+    ("globals", "variables are used by their names"),
+    ("locals", "variables are used by their names"),
+    ("vars", "variables are used by their names"),
+    ("dir", "an unknown property is answered with those there are"),
+    ("getattr", "write the property: x.name"),
+    ("setattr", "values of tools do not change"),
+    ("hasattr", "an unknown property is answered with those there are"),
+    ("__import__", "everything is in scope already: tools, InputImages, Metadata"),
+    ("get_fn_metadata_list", "the tools are in the manual"),
+    ("back_trace", "errors name their line"),
 ];
 
 /// An engine and the scope with the injected names.
-pub fn build(limits: &Limits, session: &Arc<Session>, meter: &Arc<Meter>) -> (Engine, Scope<'static>) {
+pub fn build(
+    limits: &Limits,
+    session: &Arc<Session>,
+    meter: &Arc<Meter>,
+    dicts: &Arc<Dicts>,
+) -> (Engine, Scope<'static>) {
     let mut engine = Engine::new();
     engine
         .set_max_call_levels(limits.max_call_depth)
@@ -48,11 +72,6 @@ pub fn build(limits: &Limits, session: &Arc<Session>, meter: &Arc<Meter>) -> (En
     for keyword in ["eval", "import", "export", "debug"] {
         engine.disable_symbol(keyword);
     }
-    #[allow(
-        deprecated,
-        reason = "Rhai marks it so because its signature may change between versions; the version is pinned"
-    )]
-    engine.on_parse_token(|token, _, _| python_word(token));
     let printing = session.clone();
     engine.on_print(move |text| printing.print(text));
     let debugging = session.clone();
@@ -61,6 +80,7 @@ pub fn build(limits: &Limits, session: &Arc<Session>, meter: &Arc<Meter>) -> (En
     prelude::register(&mut engine);
     plain_values::register(&mut engine);
     guards::register(&mut engine, meter);
+    builtins::register(&mut engine, meter, dicts);
     tools::register(&mut engine, session);
 
     // A scope constant satisfies the strict check of variables but is not seen inside functions; a global module is.
@@ -72,22 +92,4 @@ pub fn build(limits: &Limits, session: &Arc<Session>, meter: &Arc<Meter>) -> (En
     }
     engine.register_global_module(globals.into());
     (engine, scope)
-}
-
-/// Words of Python that have one meaning here too.
-fn python_word(token: Token) -> Token {
-    let word = match &token {
-        Token::Identifier(word) => word.as_str(),
-        Token::Reserved(word) => word.as_str(),
-        _ => return token,
-    };
-    match word {
-        "and" => Token::And,
-        "or" => Token::Or,
-        "not" => Token::Bang,
-        "None" => Token::Unit,
-        "True" => Token::True,
-        "False" => Token::False,
-        _ => token,
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, AtomicUsize, Ordering},
+    atomic::{AtomicU64, Ordering},
 };
 
 use rhai::Engine;
@@ -27,8 +27,6 @@ pub struct Meter {
     n_operations: AtomicU64,
     account: Account,
     first_allocation: AtomicU64,
-    /// Most bytes seen in the running cell.
-    peak_bytes: AtomicUsize,
 }
 
 impl Meter {
@@ -40,7 +38,6 @@ impl Meter {
             n_operations: AtomicU64::new(0),
             account,
             first_allocation: AtomicU64::new(0),
-            peak_bytes: AtomicUsize::new(0),
         })
     }
 
@@ -48,7 +45,7 @@ impl Meter {
     pub fn start_cell(&self) {
         self.n_operations.store(0, Ordering::Relaxed);
         self.first_allocation.store(self.account.n_allocations(), Ordering::Relaxed);
-        self.peak_bytes.store(self.held_bytes(), Ordering::Relaxed);
+        self.account.reset_peak();
     }
 
     /// Bytes held by the kernel and all it made.
@@ -56,9 +53,9 @@ impl Meter {
         self.account.held_bytes()
     }
 
-    /// Most bytes held in the running cell, looked at after each operation.
+    /// Most bytes held in the running cell.
     pub fn peak_bytes(&self) -> usize {
-        self.peak_bytes.load(Ordering::Relaxed)
+        self.account.peak_bytes()
     }
 
     /// Whether `n_bytes` more may be taken in one operation; stops the cell otherwise.
@@ -79,9 +76,7 @@ impl Meter {
     fn operation(&self) -> Option<StopReason> {
         let stop = &self.session.stop;
         let n_operations = self.n_operations.fetch_add(1, Ordering::Relaxed);
-        let held = self.held_bytes();
-        self.peak_bytes.fetch_max(held, Ordering::Relaxed);
-        if held > self.limits.max_memory_bytes {
+        if self.held_bytes() > self.limits.max_memory_bytes {
             stop.stop(StopReason::Memory);
         } else if n_operations >= self.limits.max_operations {
             stop.stop(StopReason::Operations);

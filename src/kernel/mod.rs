@@ -4,9 +4,11 @@
 //! guard is use without bound, and each file guards one kind: operations, memory and time in `meter`, single native operations in
 //! `guards`, nesting in `nesting`, a native call that never ends in [`worker`]. It knows nothing of models or of the agent's loop.
 
+mod builtins;
 mod cell_error;
 mod engine;
 mod guards;
+mod habits;
 mod meter;
 mod nearest_name;
 mod nesting;
@@ -17,6 +19,7 @@ mod run;
 mod source_map;
 mod source_text;
 mod static_check;
+mod submission_check;
 mod syntax_hint;
 mod variables;
 pub mod worker;
@@ -105,8 +108,10 @@ pub struct Cell {
     pub id: u32,
     /// Why it is run, in the model's words.
     pub purpose: String,
-    /// Rhai source.
+    /// Rhai or Python-like source.
     pub source: String,
+    /// It is the only one of its goal: a cell that cannot reach `ReturnAnswer` or `Refuse` is refused.
+    pub must_submit: bool,
 }
 
 /// An error inside a cell, for the model.
@@ -155,7 +160,7 @@ pub struct VariableSummary {
 pub struct MemoryUse {
     /// Held when the cell had ended; variables, functions and the engine itself.
     pub held_bytes: usize,
-    /// Most that was seen after an operation of the cell.
+    /// Most that was held during the cell.
     pub peak_bytes: usize,
     /// Allowed.
     pub max_bytes: usize,

@@ -1,7 +1,7 @@
 //! One goal's kernel.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Instant,
@@ -10,13 +10,17 @@ use std::{
 use rhai::{AST, Dynamic, Engine, EvalAltResult, FnPtr, Map, Scope};
 
 use super::{
-    Cell, CellError, CellReport, CellStatus, KernelContext, Limits, MemoryUse, cell_error, engine,
+    Cell, CellError, CellReport, CellStatus, KernelContext, Limits, MemoryUse,
+    builtins::Dicts,
+    cell_error, engine,
+    habits::{self, Lowered, Names},
     meter::Meter,
     nearest_name::nearest_name,
     nesting,
     source_map::SourceMap,
     source_text,
     static_check::{self, Known, Registry},
+    submission_check,
     variables::{self, Variables},
 };
 use crate::{
@@ -27,6 +31,9 @@ use crate::{
 
 /// Mistakes reported of one cell.
 const MAX_ERRORS: usize = 5;
+
+/// A cell longer than this is a mistake.
+const MAX_SOURCE_BYTES: usize = 200_000;
 
 /// Characters of a trailing expression's value.
 const MAX_VALUE_CHARS: usize = 2000;
@@ -44,6 +51,17 @@ pub struct Kernel {
     limits: Limits,
     deadline: Instant,
     account: Account,
+    dicts: Arc<Dicts>,
+    /// Functions of all cells with their parameters.
+    function_params: BTreeMap<String, Vec<Vec<String>>>,
+    /// Variables that were set to another's value, with what that was.
+    aliases: BTreeMap<String, String>,
+}
+
+impl Drop for Kernel {
+    fn drop(&mut self) {
+        self.dicts.clear();
+    }
 }
 
 impl Kernel {
@@ -76,7 +94,8 @@ impl Kernel {
         let entered = account.enter();
         let session = Session::new(tool_context, cancel, deadline);
         let meter = Meter::new(limits, session.clone(), account.clone());
-        let (engine, scope) = engine::build(&limits, &session, &meter);
+        let dicts = Arc::new(Dicts::default());
+        let (engine, scope) = engine::build(&limits, &session, &meter, &dicts);
         let registry = Registry::new(&engine);
         drop(entered);
         Kernel {
@@ -91,6 +110,9 @@ impl Kernel {
             limits,
             deadline,
             account,
+            dicts,
+            function_params: BTreeMap::new(),
+            aliases: BTreeMap::new(),
         }
     }
 
@@ -111,7 +133,10 @@ impl Kernel {
             Err(errors) => (CellStatus::Rejected(errors), None),
             Ok(value) => self.ended(cell, value),
         };
+        variables::remove_hidden(&mut self.scope);
         variables::compact(&mut self.scope);
+        let scope = &self.scope;
+        self.aliases.retain(|name, _| scope.contains(name));
         let dropped = self.drop_what_must_not_stay(&status);
         if !dropped.is_empty() {
             let notice = format!("dropped because they were too large or nested too deep: {}", dropped.join(", "));
@@ -155,20 +180,30 @@ impl Kernel {
 
     /// Reads and checks the cell; nothing has run when it is refused.
     fn compiled(&mut self, cell: &Cell) -> Result<AST, Vec<CellError>> {
-        let source = source_text::prepared(&cell.source)?;
-        let Some(text) = self.sources.add(cell.id, &source) else {
+        let lowered = self.lowered(cell)?;
+        let (aliases, unread) = (lowered.aliases.clone(), lowered.unread);
+        let Some(text) = self.sources.add(cell.id, &cell.source, lowered) else {
             let message = "this goal's cells have too many lines together; submit what is known".to_owned();
             return Err(vec![CellError { line: None, column: None, message, code: Some(ErrorCode::BudgetExceeded) }]);
         };
         let ast = self.engine.compile_with_scope(&self.scope, &text).map_err(|error| {
             let in_scope = self.scope.iter_raw().map(|(name, ..)| name);
-            let names: Vec<&str> = in_scope.chain(source_text::declared_names(&source)).collect();
+            let names: Vec<&str> = in_scope.chain(source_text::declared_names(&text)).collect();
             let nearest = |name: &str| nearest_name(name, names.iter().copied()).map(str::to_owned);
             vec![cell_error::of_parse(&error, &self.sources, nearest)]
         })?;
         let known = Known { functions: &self.functions, variables: self.callable_names() };
-        let issues = static_check::check(&ast, &self.registry, &known);
+        let mut issues = static_check::check(&ast, &self.registry, &known);
+        if cell.must_submit && issues.is_empty() {
+            issues.extend(submission_check::check(&ast));
+        }
         if issues.is_empty() {
+            if let Some((line, column)) = unread {
+                // What Rhai can read and we cannot may mean another thing than it seems to.
+                let message = "this statement cannot be read; write it in a simpler way, one step a line".to_owned();
+                return Err(vec![CellError { line: Some(line), column: Some(column), message, code: None }]);
+            }
+            self.aliases = aliases;
             return Ok(ast);
         }
         Err(issues
@@ -180,6 +215,35 @@ impl Kernel {
                 CellError { line, column, message: issue.message, code: None }
             })
             .collect())
+    }
+
+    /// The cell as Rhai reads it.
+    fn lowered(&self, cell: &Cell) -> Result<Lowered, Vec<CellError>> {
+        let n_bytes = cell.source.len();
+        if n_bytes > MAX_SOURCE_BYTES {
+            let message = format!("the cell has {n_bytes} bytes, at most {MAX_SOURCE_BYTES} are taken; split it");
+            return Err(vec![CellError { line: None, column: None, message, code: None }]);
+        }
+        let entries = || self.scope.iter_raw().filter(|(name, ..)| !is_injected(name));
+        let names = Names {
+            variables: self.scope.iter_raw().map(|(name, ..)| name).collect(),
+            closures: entries().filter(|(_, _, value)| value.is::<FnPtr>()).map(|(name, ..)| name).collect(),
+            constants: entries().filter(|(_, is_constant, _)| *is_constant).map(|(name, ..)| name).collect(),
+            is_built_in: static_check::is_built_in,
+            functions: &self.function_params,
+            natives: self.registry.functions(),
+            aliases: &self.aliases,
+        };
+        habits::lower(&cell.source, &names).map_err(|mistakes| {
+            let told = mistakes.into_iter().take(MAX_ERRORS).map(|mistake| {
+                let message = match mistake.fix {
+                    Some(fix) => format!("{}; the line would be: {fix}", mistake.message),
+                    None => mistake.message,
+                };
+                CellError { line: Some(mistake.line), column: Some(mistake.column), message, code: None }
+            });
+            told.collect()
+        })
     }
 
     /// Variables, and keys of maps that hold closures.
@@ -198,6 +262,12 @@ impl Kernel {
         let all = self.functions.merge(ast);
         // Closures that outlive the cell are looked up by the names of their anonymous functions, so those stay as well.
         self.functions = all.clone_functions_only();
+        for function in ast.iter_functions().filter(|function| !function.name.starts_with("anon$")) {
+            let params: Vec<String> = function.params.iter().map(|param| (*param).to_owned()).collect();
+            let known = self.function_params.entry(function.name.to_owned()).or_default();
+            known.retain(|other| other.len() != params.len());
+            known.push(params);
+        }
         let run = || self.engine.eval_ast_with_scope::<Dynamic>(&mut self.scope, &all);
         match catch_unwind(AssertUnwindSafe(run)) {
             Ok(Ok(value)) => Ok(value),

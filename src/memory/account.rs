@@ -32,9 +32,11 @@ static ALLOCATOR: ChargingAllocator = ChargingAllocator;
 
 /// What blocks point to. It is never freed, because a block may outlive its account's last user; a slot whose blocks have all been
 /// given back is used again.
+#[derive(Default)]
 struct Slot {
     bytes: AtomicI64,
     n_allocations: AtomicU64,
+    peak_bytes: AtomicI64,
 }
 
 /// Slots without a user.
@@ -76,9 +78,10 @@ impl Account {
         let free = idle.iter().position(|slot| slot.bytes.load(Ordering::Relaxed) == 0);
         let slot: &'static Slot = match free {
             Some(at) => idle.swap_remove(at),
-            None => Box::leak(Box::new(Slot { bytes: AtomicI64::new(0), n_allocations: AtomicU64::new(0) })),
+            None => Box::leak(Box::new(Slot::default())),
         };
         slot.n_allocations.store(0, Ordering::Relaxed);
+        slot.peak_bytes.store(0, Ordering::Relaxed);
         Account { owner: Arc::new(Owner { slot }) }
     }
 
@@ -92,6 +95,16 @@ impl Account {
     pub fn held_bytes(&self) -> usize {
         let own = if self.is_current() { BYTES.try_with(Cell::get).unwrap_or(0) } else { 0 };
         usize::try_from(self.owner.slot.bytes.load(Ordering::Relaxed) + own).unwrap_or(0)
+    }
+
+    /// Starts looking for the peak anew.
+    pub fn reset_peak(&self) {
+        self.owner.slot.peak_bytes.store(0, Ordering::Relaxed);
+    }
+
+    /// Most bytes held since then, within a portion of each thread.
+    pub fn peak_bytes(&self) -> usize {
+        usize::try_from(self.owner.slot.peak_bytes.load(Ordering::Relaxed)).unwrap_or(0).max(self.held_bytes())
     }
 
     /// Allocations made so far.
@@ -157,7 +170,8 @@ fn pass_on() {
     let Some(slot) = current() else { return };
     let bytes = BYTES.try_with(Cell::take).unwrap_or(0);
     let n_allocations = N_ALLOCATIONS.try_with(Cell::take).unwrap_or(0);
-    slot.bytes.fetch_add(bytes, Ordering::Relaxed);
+    let before = slot.bytes.fetch_add(bytes, Ordering::Relaxed);
+    slot.peak_bytes.fetch_max(before + bytes, Ordering::Relaxed);
     slot.n_allocations.fetch_add(n_allocations, Ordering::Relaxed);
 }
 
@@ -314,6 +328,18 @@ mod tests {
         near(account.held_bytes(), 10);
         drop(taken);
         assert_eq!(account.held_bytes(), 0);
+    }
+
+    #[test]
+    fn the_peak_is_seen_after_the_memory_is_gone() {
+        let account = Account::new();
+        let _entered = account.enter();
+        drop(vec![0u8; 3 * MIB]);
+        drop(vec![0u8; MIB]);
+        assert!(account.peak_bytes().abs_diff(3 * MIB) < 64 << 10, "{}", account.peak_bytes());
+        account.reset_peak();
+        drop(vec![0u8; MIB]);
+        assert!(account.peak_bytes().abs_diff(MIB) < 64 << 10, "{}", account.peak_bytes());
     }
 
     #[test]
