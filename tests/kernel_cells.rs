@@ -58,7 +58,7 @@ fn arithmetic_is_what_people_expect() {
         ("sum([1, 2.5]) + mean([1, 3]) + median([9, 1, 2])", "float 7.5"),
         ("min([3, 1, 2]) + max([1, 5])", "int 6"),
         ("norm([3, 4, 0])", "float 5.0"),
-        ("dot([1, 2, 3], [4, 5, 6])", "float 32.0"),
+        ("dot([1, 2, 3], [4, 5, 6])", "int 32"),
         ("int(\"12\") + float(\"0.5\")", "float 12.5"),
         ("sorted([3, 1, 2])", "list [1, 2, 3]"),
     ]);
@@ -364,8 +364,8 @@ fn closed_doors_stay_closed_by_computed_names() {
 #[test]
 fn wrong_values_are_named() {
     check_failures(&[
-        ("sqrt(\"a\")", "1:1 the value is the string \"a\", wanted a number"),
-        ("[1] - 2", "1:5 `-` does not work between list and int; take its items"),
+        ("sqrt(\"a\")", "1:1 x is the string \"a\", wanted numbers: an Arr or a list"),
+        ("[1] - 2", "1:5 lists have no `-`; write np.array(list) - 2"),
         ("let m = #{a: 1}; m.b", "1:20 the map has no key `b`; look with map.keys()"),
         ("#{a: 1}[\"b\"]", "1:9 the map has no key `b`; look with map.keys()"),
         ("5 / 0", "1:3 5 / 0 has no value"),
@@ -419,8 +419,7 @@ fn recursion_and_nested_code_end() {
         assert_eq!(bench.hits_limit("let f = |f, n| f.call(f, n + 1); f.call(f, 0)"), deep);
         let nested = format!("{}1{}", "(".repeat(5000), ")".repeat(5000));
         assert!(
-            bench.refuses(&nested)[0]
-                .ends_with("nested more than 150 deep; give parts of the expression to variables")
+            bench.refuses(&nested)[0].ends_with("nested more than 150 deep; give parts of the expression to variables")
         );
         let many: String = (0..600).map(|i| format!("let v{i} = {i};")).collect();
         assert_eq!(bench.hits_limit(&many), "there are too many variables; put values into a list or map");

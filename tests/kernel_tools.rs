@@ -99,7 +99,8 @@ fn the_camera_itself_is_an_origin_without_placement_error() {
     for found in [camera, optical] {
         assert!((found.value() - truth).abs() <= 3.0 * found.sigma().max(0.0015), "{found}, truth {truth}");
     }
-    assert!(camera.sigma() < optical.sigma(), "{camera} {optical}");
+    // The optical frame's origin is the camera itself, so its placement cancels as well.
+    assert!((camera.sigma() - optical.sigma()).abs() < 1e-12, "{camera} {optical}");
 }
 
 #[test]
@@ -587,7 +588,10 @@ fn masks_points_and_reconstructions_agree_with_the_image() {
         bench.run("norm([points.mean()[0] - 1.38, points.mean()[1] - 0.245]) < 0.03").value.as_deref(),
         Some("bool true")
     );
-    assert_eq!(bench.run("masks.get_centroid_3d(recon, 0) == points.median()").value.as_deref(), Some("bool true"));
+    assert_eq!(
+        bench.run("np.array_equal(masks.get_centroid_3d(recon, 0), points.median())").value.as_deref(),
+        Some("bool true")
+    );
     assert_eq!(bench.run("recon.intrinsics[0]").value.as_deref(), Some("list 3x3"));
     assert_eq!(bench.run("recon.intrinsics[0][0]").value.as_deref(), Some("list [525.0, 0.0, 319.5]"));
     assert_eq!(bench.prints("print(recon.extrinsics[0].map(|row| round(row[3], 6)));"), "[0.3, 0.0, 1.4, 1.0]\n");

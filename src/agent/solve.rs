@@ -103,7 +103,8 @@ impl Agent {
                 let Cell { id, purpose, source, .. } = cell.clone();
                 events(Event { stage, step: id, purpose, code: source, output: output.to_owned() });
             };
-            let mut cell = Cell { id: progress.n_steps + 1, purpose: String::new(), source: String::new(), must_submit: false };
+            let mut cell =
+                Cell { id: progress.n_steps + 1, purpose: String::new(), source: String::new(), must_submit: false };
             progress.doing = "waiting for the model";
             emit(Stage::Generate, &cell, "");
             let reply = speakers.complete(&request, progress).await?;

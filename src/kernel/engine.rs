@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use rhai::{Engine, Module, OptimizationLevel, Scope};
+use rhai::{Engine, Module, OptimizationLevel, Scope, Token};
 
 use super::{
     Limits,
     builtins::{self, Dicts},
     guards,
     meter::Meter,
-    plain_values, prelude,
+    plain_values,
 };
 use crate::tools::{self, Session};
 
@@ -72,12 +72,16 @@ pub fn build(
     for keyword in ["eval", "import", "export", "debug"] {
         engine.disable_symbol(keyword);
     }
+    #[allow(
+        deprecated,
+        reason = "Rhai marks it so because its signature may change between versions; the version is pinned"
+    )]
+    engine.on_parse_token(|token, _, _| numpy_word(token));
     let printing = session.clone();
     engine.on_print(move |text| printing.print(text));
     let debugging = session.clone();
     engine.on_debug(move |text, _, _| debugging.print(text));
     meter.watch(&mut engine);
-    prelude::register(&mut engine);
     plain_values::register(&mut engine);
     guards::register(&mut engine, meter);
     builtins::register(&mut engine, meter, dicts);
@@ -92,4 +96,14 @@ pub fn build(
     }
     engine.register_global_module(globals.into());
     (engine, scope)
+}
+
+/// Words that Rhai keeps for later and numpy has as names.
+fn numpy_word(token: Token) -> Token {
+    match &token {
+        Token::Reserved(word) if matches!(word.as_str(), "var" | "default") => {
+            Token::Identifier(Box::new(word.as_str().into()))
+        }
+        _ => token,
+    }
 }

@@ -14,7 +14,6 @@ mod nearest_name;
 mod nesting;
 mod outer_variables;
 mod plain_values;
-mod prelude;
 mod run;
 mod source_map;
 mod source_text;

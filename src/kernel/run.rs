@@ -94,6 +94,11 @@ impl Kernel {
         let entered = account.enter();
         let session = Session::new(tool_context, cancel, deadline);
         let meter = Meter::new(limits, session.clone(), account.clone());
+        let room = Arc::downgrade(&meter);
+        let _ = session.room.set(Box::new(move |n_bytes| match room.upgrade() {
+            Some(meter) => meter.require_room(n_bytes),
+            None => Session::require_modest(n_bytes),
+        }));
         let dicts = Arc::new(Dicts::default());
         let (engine, scope) = engine::build(&limits, &session, &meter, &dicts);
         let registry = Registry::new(&engine);

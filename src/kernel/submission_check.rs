@@ -17,7 +17,8 @@ pub fn check(ast: &AST) -> Option<Issue> {
         Flow::Submits => None,
         Flow::Ends(position) if calls(ast.statements(), &is_submission) => Some(Issue {
             position,
-            message: "the program ends here, so the ReturnAnswer or Refuse after it is never reached; put it before".to_owned(),
+            message: "the program ends here, so the ReturnAnswer or Refuse after it is never reached; put it before"
+                .to_owned(),
         }),
         Flow::Ends(position) => Some(missing(position)),
         Flow::GoesOn => Some(missing(last_position(ast.statements()))),
@@ -113,7 +114,11 @@ fn flow_of(statement: &Stmt, is_submission: &dyn Fn(&str) -> bool) -> Flow {
             }
         }
         other => {
-            if calls(std::slice::from_ref(other), is_submission) { Flow::Submits } else { Flow::GoesOn }
+            if calls(std::slice::from_ref(other), is_submission) {
+                Flow::Submits
+            } else {
+                Flow::GoesOn
+            }
         }
     }
 }

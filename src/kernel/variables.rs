@@ -12,10 +12,14 @@ use super::{
     builtins::{Dict, support::Unset},
     habits, nesting,
 };
-use crate::tools::{
-    arguments::{describe, shortened, type_name},
-    values::{
-        DisplacementValue, FrameValue, MeasurementValue, ObjectValue, PointsValue, ReconstructionValue, RelationValue,
+use crate::{
+    array::{Arr, Bools},
+    tools::{
+        arguments::{describe, shortened, type_name},
+        values::{
+            DisplacementValue, FrameValue, MeasurementValue, ObjectValue, PointsValue, ReconstructionValue,
+            RelationValue,
+        },
     },
 };
 
@@ -135,6 +139,10 @@ fn hash(value: &Dynamic, hasher: &mut DefaultHasher, depth_left: usize, n_hashed
         points.cloud.points_m.as_ptr().hash(hasher);
         points.cloud.len().hash(hasher);
         points.frame.hash(hasher);
+    } else if let Some(arr) = value.read_lock::<Arr>() {
+        arr.revision().hash(hasher);
+    } else if let Some(bools) = value.read_lock::<Bools>() {
+        bools.revision().hash(hasher);
     } else if let Some(object) = value.read_lock::<ObjectValue>() {
         object.id().hash(hasher);
         object.points.cloud.points_m.as_ptr().hash(hasher);
@@ -164,6 +172,10 @@ pub fn summary(value: &Dynamic) -> String {
             n if n <= 60 => format!("string {:?}", text.as_str()),
             n => format!("string of {n}: {:?}", shortened(&text)),
         }
+    } else if let Some(arr) = value.read_lock::<Arr>() {
+        arr.summary()
+    } else if let Some(bools) = value.read_lock::<Bools>() {
+        bools.summary()
     } else if let Some(object) = value.read_lock::<ObjectValue>() {
         object.text()
     } else if let Some(points) = value.read_lock::<PointsValue>() {

@@ -6,6 +6,7 @@
 //! a new group also needs a line in [`groups`] and in [`register`].
 
 pub mod arguments;
+pub mod arrays;
 pub mod declaration;
 pub mod error;
 pub mod geometry;
@@ -50,7 +51,7 @@ pub fn all() -> impl Iterator<Item = &'static ToolSpec> {
 }
 
 /// Names that a cell finds in scope and may not redefine; so are the groups of tools under their own names, see [`is_injected`].
-pub const INJECTED: &[&str] = &["tools", "InputImages", "Metadata"];
+pub const INJECTED: &[&str] = &["tools", "InputImages", "Metadata", "np", "math"];
 
 /// One variable per camera begins like this.
 const CAMERA_PREFIX: &str = "InputImages_";
@@ -77,6 +78,7 @@ pub fn injected(session: &Arc<Session>) -> Vec<(String, Dynamic)> {
     }
     values.push(("InputImages".to_owned(), Dynamic::from(images)));
     values.extend(group_values());
+    values.extend(arrays::injected().map(|(name, value)| (name.to_owned(), value)));
     values
 }
 
@@ -105,6 +107,7 @@ pub fn register(engine: &mut Engine, session: &Arc<Session>) {
     error::register(engine);
     values::register(engine, session);
     metadata::register(engine);
+    arrays::register(engine, session);
     engine.register_type_with_name::<Tools>("tools");
     engine.register_fn("to_string", |_: &mut Tools| "tools".to_owned());
     scene::register(&mut Toolbox::of_tools(engine, session, "Scene"));
@@ -245,6 +248,7 @@ pub fn manual() -> String {
         }
         let _ = write!(text, "- `{}`\n  {}\n", spec.signature(), spec.doc);
     }
+    let _ = write!(text, "\n### Arrays\n{}", arrays::manual());
     text.push_str("\n### Values\n");
     for value in values::ALL.iter().chain([&metadata::SPEC]) {
         let _ = writeln!(text, "- **{}**: {}", value.name, value.doc);

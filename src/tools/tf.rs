@@ -83,7 +83,7 @@ fn lookup(session: &Arc<Session>, target: &Dynamic, source: &Dynamic, at: Stamp)
     let q = found.rotation.coords;
     let quaternion: Array = q.iter().map(|v| Dynamic::from_float(*v)).collect();
     Ok([
-        ("position".into(), list_of_point(&found.translation.vector.into()).into()),
+        ("position".into(), Dynamic::from(list_of_point(&found.translation.vector.into()))),
         ("quaternion_xyzw".into(), quaternion.into()),
         ("yaw".into(), Dynamic::from_float(found.rotation.euler_angles().2)),
     ]
@@ -105,5 +105,5 @@ fn transformed(session: &Arc<Session>, thing: &Dynamic, target: &str) -> Result<
     let snapshot = &session.context.snapshot;
     let target = frame_id(session, &Dynamic::from(target.to_owned()), "target")?;
     let target_from_fixed = transform(session, &target, &snapshot.fixed_frame, newest(session))?;
-    Ok(list_of_point(&(target_from_fixed * p)).into())
+    Ok(Dynamic::from(list_of_point(&(target_from_fixed * p))))
 }

@@ -202,7 +202,12 @@ impl Bench {
 
     pub fn run(&mut self, source: &str) -> CellReport {
         self.n_cells += 1;
-        self.kernel.run_cell(&Cell { id: self.n_cells, purpose: String::new(), source: source.to_owned(), must_submit: self.must_submit })
+        self.kernel.run_cell(&Cell {
+            id: self.n_cells,
+            purpose: String::new(),
+            source: source.to_owned(),
+            must_submit: self.must_submit,
+        })
     }
 
     /// Must complete; what it printed.

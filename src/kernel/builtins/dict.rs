@@ -192,7 +192,8 @@ impl Dict {
 
 impl Entries {
     fn compact(&mut self) {
-        let rows: Vec<Option<(Dynamic, Dynamic)>> = std::mem::take(&mut self.rows).into_iter().filter(Option::is_some).collect();
+        let rows: Vec<Option<(Dynamic, Dynamic)>> =
+            std::mem::take(&mut self.rows).into_iter().filter(Option::is_some).collect();
         self.places = rows
             .iter()
             .flatten()
@@ -384,7 +385,9 @@ fn register_changes(engine: &mut Engine) {
         .register_fn("__delete", |dict: &mut Dict, key: Dynamic| -> RhaiResult<()> {
             dict.remove(&key)?.map_or_else(|| missing(dict, &key), |_| Ok(()))
         })
-        .register_fn("update", |context: NativeCallContext, dict: &mut Dict, other: Dynamic| fill(&context, dict, &other))
+        .register_fn("update", |context: NativeCallContext, dict: &mut Dict, other: Dynamic| {
+            fill(&context, dict, &other)
+        })
         .register_fn("clear", |dict: &mut Dict| {
             let entries = std::mem::take(&mut *dict.write());
             drop(entries);

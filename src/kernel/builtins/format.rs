@@ -78,7 +78,10 @@ pub fn formatted(context: &NativeCallContext<'_>, value: &Dynamic, spec_text: &s
         None if value.is_int() => (whole(&spec, value, spec_text)?, true),
         None | Some('f' | 'F' | 'e' | 'E' | 'g' | 'G' | '%' | 'n') => {
             if is_text && !value.is::<crate::tools::values::MeasurementValue>() {
-                return mistake(format!("{} does not take the format {spec_text:?}, which is for numbers", describe(value)));
+                return mistake(format!(
+                    "{} does not take the format {spec_text:?}, which is for numbers",
+                    describe(value)
+                ));
             }
             (decimal(&spec, plain_number(value)?), true)
         }
@@ -101,7 +104,10 @@ fn plain_number(value: &Dynamic) -> RhaiResult<f64> {
 
 fn whole(spec: &Spec, value: &Dynamic, spec_text: &str) -> RhaiResult<String> {
     let Ok(int) = value.as_int() else {
-        return mistake(format!("{} does not take the format {spec_text:?}, which is for whole numbers; use .0f", describe(value)));
+        return mistake(format!(
+            "{} does not take the format {spec_text:?}, which is for whole numbers; use .0f",
+            describe(value)
+        ));
     };
     let size = int.unsigned_abs();
     let (digits, prefix) = match spec.kind {
@@ -165,7 +171,8 @@ fn scientific(size: f64, precision: usize) -> String {
 /// As short as it gets with so many significant digits.
 fn general(size: f64, precision: usize) -> String {
     let precision = precision.max(1);
-    let exponent = scientific(size, precision - 1).split_once('e').and_then(|(_, e)| e.parse::<i64>().ok()).unwrap_or(0);
+    let exponent =
+        scientific(size, precision - 1).split_once('e').and_then(|(_, e)| e.parse::<i64>().ok()).unwrap_or(0);
     let text = if exponent < -4 || exponent >= precision as i64 {
         scientific(size, precision - 1)
     } else {
@@ -237,7 +244,10 @@ pub fn template(context: &NativeCallContext<'_>, template: &str, values: &[Dynam
             names.as_ref().and_then(|names| names.get(name).cloned())
         };
         let Some(value) = value else {
-            return mistake(format!("the format wants {{{field}}}, which is not given; there are {} values", values.len()));
+            return mistake(format!(
+                "the format wants {{{field}}}, which is not given; there are {} values",
+                values.len()
+            ));
         };
         out.push_str(&match spec {
             "" => str_of(context, &value),

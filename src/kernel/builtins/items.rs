@@ -70,7 +70,9 @@ pub fn call(context: &NativeCallContext<'_>, closure: &FnPtr, arguments: Vec<Dyn
 pub fn truth(value: &Dynamic, what: &str) -> RhaiResult<bool> {
     match value.as_bool() {
         Ok(holds) => Ok(holds),
-        Err(_) => mistake(format!("{what} is {}, wanted true or false{}", describe(value), condition_hint(value, "it"))),
+        Err(_) => {
+            mistake(format!("{what} is {}, wanted true or false{}", describe(value), condition_hint(value, "it")))
+        }
     }
 }
 

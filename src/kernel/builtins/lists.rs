@@ -62,11 +62,14 @@ fn register_loops(engine: &mut Engine, meter: &Arc<Meter>) {
             two.require_room(a.len().min(b.len()).saturating_mul(PAIR_BYTES))?;
             Ok(a.into_iter().zip(b).map(|(a, b)| pair(a, b)).collect())
         })
-        .register_fn("zip", move |context: NativeCallContext, a: Dynamic, b: Dynamic, c: Dynamic| -> RhaiResult<Array> {
-            let (a, b, c) = (items_of(&context, &a)?, items_of(&context, &b)?, items_of(&context, &c)?);
-            three.require_room(a.len().min(b.len()).min(c.len()).saturating_mul(PAIR_BYTES))?;
-            Ok(a.into_iter().zip(b).zip(c).map(|((a, b), c)| Dynamic::from_array(vec![a, b, c])).collect())
-        })
+        .register_fn(
+            "zip",
+            move |context: NativeCallContext, a: Dynamic, b: Dynamic, c: Dynamic| -> RhaiResult<Array> {
+                let (a, b, c) = (items_of(&context, &a)?, items_of(&context, &b)?, items_of(&context, &c)?);
+                three.require_room(a.len().min(b.len()).min(c.len()).saturating_mul(PAIR_BYTES))?;
+                Ok(a.into_iter().zip(b).zip(c).map(|((a, b), c)| Dynamic::from_array(vec![a, b, c])).collect())
+            },
+        )
         .register_fn("map", |context: NativeCallContext, closure: FnPtr, items: Dynamic| -> RhaiResult<Array> {
             items_of(&context, &items)?.into_iter().map(|item| call(&context, &closure, vec![item])).collect()
         })
@@ -82,12 +85,6 @@ fn register_loops(engine: &mut Engine, meter: &Arc<Meter>) {
                 }
             }
             Ok(kept)
-        })
-        .register_fn("any", |items: Array| -> RhaiResult<bool> {
-            items.iter().try_fold(false, |any, item| Ok(truth(item, "an item")? || any))
-        })
-        .register_fn("all", |items: Array| -> RhaiResult<bool> {
-            items.iter().try_fold(true, |all, item| Ok(truth(item, "an item")? && all))
         })
         .register_fn("reversed", |context: NativeCallContext, items: Dynamic| -> RhaiResult<Array> {
             let mut items = items_of(&context, &items)?;
@@ -112,7 +109,9 @@ fn register_makers(engine: &mut Engine, meter: &Arc<Meter>) {
                 let is_new = match seen.insert(&item) {
                     Some(is_new) => is_new,
                     None if unique.len() > MAX_COMPARED => {
-                        return mistake(format!("a set of more than {MAX_COMPARED} values without a key is too slow; collect their ids"));
+                        return mistake(format!(
+                            "a set of more than {MAX_COMPARED} values without a key is too slow; collect their ids"
+                        ));
                     }
                     None => position(&context, &unique, &item)?.is_none(),
                 };
@@ -128,7 +127,8 @@ fn register_makers(engine: &mut Engine, meter: &Arc<Meter>) {
             return mistake("the step of a range is 0, wanted any other whole number");
         }
         let span = i128::from(end) - i128::from(start);
-        let n = if (span > 0) == (step > 0) { (span.unsigned_abs()).div_ceil(i128::from(step).unsigned_abs()) } else { 0 };
+        let n =
+            if (span > 0) == (step > 0) { (span.unsigned_abs()).div_ceil(i128::from(step).unsigned_abs()) } else { 0 };
         let n = usize::try_from(n).unwrap_or(usize::MAX);
         room.require_room(n.saturating_mul(ITEM_BYTES))?;
         Ok((0..n as i64).map(|i| Dynamic::from_int(start + i * step)).collect())
@@ -255,21 +255,34 @@ fn place(at: INT, n: usize) -> Option<usize> {
 
 fn register_slices(engine: &mut Engine) {
     engine
-        .register_fn("slice", |list: &mut Array, start: Dynamic, end: Dynamic| slice(list, &start, &end, &Dynamic::UNIT))
+        .register_fn("slice", |list: &mut Array, start: Dynamic, end: Dynamic| {
+            slice(list, &start, &end, &Dynamic::UNIT)
+        })
         .register_fn("slice", |list: &mut Array, start: Dynamic, end: Dynamic, step: Dynamic| {
             slice(list, &start, &end, &step)
         })
-        .register_fn("slice", |context: NativeCallContext, range: std::ops::Range<INT>, start: Dynamic, end: Dynamic| {
-            let items = items_of(&context, &Dynamic::from(range))?;
-            slice(&items, &start, &end, &Dynamic::UNIT)
-        })
-        .register_fn("set_slice", |context: NativeCallContext, list: &mut Array, start: Dynamic, end: Dynamic, items: Dynamic| -> RhaiResult<()> {
-            let items = items_of(&context, &items)?;
-            let n = list.len();
-            let (from, to) = ends(&start, &end, n)?;
-            list.splice(from..to.max(from), items);
-            Ok(())
-        })
+        .register_fn(
+            "slice",
+            |context: NativeCallContext, range: std::ops::Range<INT>, start: Dynamic, end: Dynamic| {
+                let items = items_of(&context, &Dynamic::from(range))?;
+                slice(&items, &start, &end, &Dynamic::UNIT)
+            },
+        )
+        .register_fn(
+            "set_slice",
+            |context: NativeCallContext,
+             list: &mut Array,
+             start: Dynamic,
+             end: Dynamic,
+             items: Dynamic|
+             -> RhaiResult<()> {
+                let items = items_of(&context, &items)?;
+                let n = list.len();
+                let (from, to) = ends(&start, &end, n)?;
+                list.splice(from..to.max(from), items);
+                Ok(())
+            },
+        )
         .register_fn("nd", |list: &mut Array, items: Array| nd(list, &items, nesting::MAX_DEPTH));
 }
 

@@ -1,4 +1,4 @@
-//! Arithmetic and conversions with the meaning of Python: division that does not cut, the sign of `%`, rounding to even.
+//! Arithmetic and conversions with the meaning of Python: division that does not cut, the sign of `%`.
 
 use rhai::{Dynamic, Engine, FLOAT, INT, ImmutableString, NativeCallContext};
 
@@ -8,7 +8,7 @@ use crate::tools::{
     arguments::{describe, number},
 };
 
-/// Digits after the point that `fmt` and `round` take.
+/// Digits after the point that `fmt` takes.
 pub const MAX_DIGITS: i64 = 15;
 
 /// Makes them known.
@@ -52,21 +52,6 @@ pub fn register(engine: &mut Engine) {
         .register_fn("pow", |context: NativeCallContext, a: Dynamic, b: Dynamic| -> RhaiResult<Dynamic> {
             context.call_native_fn_raw("**", true, &mut [&mut a.flatten(), &mut b.flatten()])
         })
-        .register_fn("round", |x: FLOAT| -> RhaiResult<INT> { whole(x.round_ties_even()) })
-        .register_fn("round", |x: INT| x)
-        .register_fn("round", |x: FLOAT, digits: INT| rounded(x, digits))
-        .register_fn("round", |x: INT, digits: INT| -> RhaiResult<Dynamic> {
-            if digits >= 0 { Ok(Dynamic::from_int(x)) } else { Ok(Dynamic::from_int(whole(rounded(x as f64, digits))?)) }
-        })
-        .register_fn("abs", |x: INT| -> RhaiResult<INT> {
-            x.checked_abs().map_or_else(|| mistake(format!("abs({x}) is too large")), Ok)
-        })
-        .register_fn("sqrt", |x: Dynamic| -> RhaiResult<FLOAT> {
-            let x = number(&x, "the value")?;
-            if x < 0.0 { mistake(format!("sqrt({x}) has no value")) } else { Ok(x.sqrt()) }
-        })
-        .register_fn("degrees", |x: Dynamic| -> RhaiResult<FLOAT> { Ok(number(&x, "the angle")?.to_degrees()) })
-        .register_fn("radians", |x: Dynamic| -> RhaiResult<FLOAT> { Ok(number(&x, "the angle")?.to_radians()) })
         .register_fn("int", |x: Dynamic| -> RhaiResult<INT> { to_int(&x) })
         .register_fn("float", |x: Dynamic| -> RhaiResult<FLOAT> { to_float(&x) })
         .register_fn("bool", |x: Dynamic| -> RhaiResult<bool> { to_bool(&x) })
@@ -97,19 +82,6 @@ fn power(base: INT, exponent: INT) -> RhaiResult<Dynamic> {
         Some(result) => Ok(Dynamic::from_int(result)),
         None => mistake(format!("{base} ** {exponent} is too large for a whole number; write {base}.0 ** {exponent}")),
     }
-}
-
-/// To so many digits of the decimal number, ties to even, as Python does.
-fn rounded(x: f64, digits: i64) -> f64 {
-    if !x.is_finite() {
-        return x;
-    }
-    if digits < 0 {
-        let scale = 10f64.powi(digits.unsigned_abs().min(300) as i32);
-        return (x / scale).round_ties_even() * scale;
-    }
-    let digits = digits.min(300) as usize;
-    format!("{x:.digits$}").parse().unwrap_or(x)
 }
 
 fn whole(x: f64) -> RhaiResult<i64> {

@@ -1,10 +1,11 @@
 //! Sorting, smallest and largest, by the values themselves or by a key.
 
-use std::{any::TypeId, cmp::Ordering};
+use std::cmp::Ordering;
 
-use rhai::{Array, Dynamic, Engine, FnPtr, ImmutableString, Map, NativeCallContext};
+use rhai::{Array, Dynamic, Engine, FnPtr, ImmutableString, Map, NativeCallContext, Variant};
 
 use super::{
+    Dict,
     items::{call, items_of},
     mistake,
 };
@@ -17,21 +18,9 @@ use crate::tools::{
 /// Depth to which lists are compared item by item.
 const MAX_DEPTH: usize = 8;
 
-/// Most arguments of `min` and `max`.
-const MAX_COMPARED: usize = 8;
-
-/// Makes them known.
+/// Makes them known; those of lists and arrays stand in [`crate::tools::arrays`].
 pub fn register(engine: &mut Engine) {
     engine
-        .register_fn("sorted", |context: NativeCallContext, items: Dynamic| {
-            sorted(items_of(&context, &items)?, &context, &Options::default())
-        })
-        .register_fn("sorted", |context: NativeCallContext, items: Dynamic, options: Map| {
-            sorted(items_of(&context, &items)?, &context, &Options::of(&options, &["key", "reverse"])?)
-        })
-        .register_fn("sorted", |context: NativeCallContext, items: Dynamic, key: FnPtr| {
-            sorted(items_of(&context, &items)?, &context, &Options { key: Some(key), ..Options::default() })
-        })
         .register_fn("sort", |context: NativeCallContext, list: &mut Array| -> RhaiResult<()> {
             *list = sorted(std::mem::take(list), &context, &Options::default())?;
             Ok(())
@@ -40,33 +29,30 @@ pub fn register(engine: &mut Engine) {
             *list = sorted(std::mem::take(list), &context, &Options::of(&options, &["key", "reverse"])?)?;
             Ok(())
         });
+    of_type::<Dict>(engine);
+    of_type::<std::ops::Range<i64>>(engine);
+    of_type::<ImmutableString>(engine);
+}
+
+/// `sorted`, `min` and `max` of what a loop can go over.
+fn of_type<T: Variant + Clone>(engine: &mut Engine) {
+    engine
+        .register_fn("sorted", |context: NativeCallContext, items: T| {
+            sorted(items_of(&context, &Dynamic::from(items))?, &context, &Options::default())
+        })
+        .register_fn("sorted", |context: NativeCallContext, items: T, options: Map| {
+            let options = Options::of(&options, &["key", "reverse"])?;
+            sorted(items_of(&context, &Dynamic::from(items))?, &context, &options)
+        });
     for (name, wanted) in [("min", Ordering::Less), ("max", Ordering::Greater)] {
         engine
-            .register_fn(name, move |context: NativeCallContext, items: Array| {
-                extreme(name, wanted, items, &context, &Options::default())
+            .register_fn(name, move |context: NativeCallContext, items: T| {
+                extreme(name, wanted, items_of(&context, &Dynamic::from(items))?, &context, &Options::default())
             })
-            .register_fn(name, move |context: NativeCallContext, items: Dynamic, options: Map| {
+            .register_fn(name, move |context: NativeCallContext, items: T, options: Map| {
                 let options = Options::of(&options, &["key", "default"])?;
-                extreme(name, wanted, items_of(&context, &items)?, &context, &options)
+                extreme(name, wanted, items_of(&context, &Dynamic::from(items))?, &context, &options)
             });
-        for n in 2..=MAX_COMPARED {
-            engine.register_raw_fn(
-                name,
-                vec![TypeId::of::<Dynamic>(); n],
-                move |context: NativeCallContext, args: &mut [&mut Dynamic]| {
-                    let mut items: Array = args.iter().map(|item| item.flatten_clone()).collect();
-                    let is_keyed = items.len() > 2 && items.last().is_some_and(Dynamic::is_map);
-                    let options = match items.last().filter(|_| is_keyed).and_then(|last| last.read_lock::<Map>()) {
-                        Some(map) => Options::of(&map, &["key"])?,
-                        None => Options::default(),
-                    };
-                    if is_keyed {
-                        items.pop();
-                    }
-                    extreme(name, wanted, items, &context, &options)
-                },
-            );
-        }
     }
 }
 
@@ -144,7 +130,9 @@ fn extreme(
     match (best, &options.default) {
         (Some((_, item)), _) => Ok(item),
         (None, Some(default)) => Ok(default.clone()),
-        (None, None) => mistake(format!("the {name} of an empty list has no value; give a default: {name}(list, default=0)")),
+        (None, None) => {
+            mistake(format!("the {name} of an empty list has no value; give a default: {name}(list, default=0)"))
+        }
     }
 }
 

@@ -107,7 +107,11 @@ fn pairs(context: &NativeCallContext<'_>, items: &Dynamic) -> RhaiResult<Array> 
              `for b, a in enumerate(list)` to count",
         );
     }
-    Ok(items.into_iter().enumerate().map(|(at, item)| Dynamic::from_array(vec![item, Dynamic::from_int(at as i64)])).collect())
+    Ok(items
+        .into_iter()
+        .enumerate()
+        .map(|(at, item)| Dynamic::from_array(vec![item, Dynamic::from_int(at as i64)]))
+        .collect())
 }
 
 fn joined(context: NativeCallContext<'_>, values: Array, options: Map) -> RhaiResult<String> {

@@ -72,7 +72,9 @@ fn register_questions(engine: &mut Engine) {
     engine
         .register_fn("startswith", |text: Text, with: Text| text.starts_with(with.as_str()))
         .register_fn("endswith", |text: Text, with: Text| text.ends_with(with.as_str()))
-        .register_fn("startswith", |text: Text, any: Array| texts(&any).iter().any(|with| text.starts_with(with.as_str())))
+        .register_fn("startswith", |text: Text, any: Array| {
+            texts(&any).iter().any(|with| text.starts_with(with.as_str()))
+        })
         .register_fn("endswith", |text: Text, any: Array| texts(&any).iter().any(|with| text.ends_with(with.as_str())))
         .register_fn("find", |text: Text, part: Text| place(&text, &part).unwrap_or(-1))
         .register_fn("index", |text: Text, part: Text| -> RhaiResult<i64> {
@@ -84,8 +86,12 @@ fn register_questions(engine: &mut Engine) {
         .register_fn("isalpha", move |text: Text| all(&text, char::is_alphabetic))
         .register_fn("isalnum", move |text: Text| all(&text, char::is_alphanumeric))
         .register_fn("isspace", move |text: Text| all(&text, char::is_whitespace))
-        .register_fn("isupper", move |text: Text| text.to_uppercase() == text.as_str() && text.to_lowercase() != text.as_str())
-        .register_fn("islower", move |text: Text| text.to_lowercase() == text.as_str() && text.to_uppercase() != text.as_str());
+        .register_fn("isupper", move |text: Text| {
+            text.to_uppercase() == text.as_str() && text.to_lowercase() != text.as_str()
+        })
+        .register_fn("islower", move |text: Text| {
+            text.to_lowercase() == text.as_str() && text.to_uppercase() != text.as_str()
+        });
 }
 
 fn texts(list: &Array) -> Vec<Text> {

@@ -41,11 +41,9 @@ const CHANGING: [&str; 29] = [
 ];
 
 /// Words that Rhai keeps for itself and that Python does not.
-pub const RESERVED: [&str; 38] = [
+pub const RESERVED: [&str; 36] = [
     "go",
     "new",
-    "default",
-    "var",
     "static",
     "shared",
     "with",

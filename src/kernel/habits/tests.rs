@@ -106,13 +106,19 @@ fn expressions_keep_the_precedence_of_python() {
     check("3 not in [1]", "3 !in [1]");
     check("known is None", "__is_none(known)");
     check("known != None", "!__is_none(known)");
-    check("[2 * i for i in range(3) if i > 1]", "({ let __t1 = []; for i in range(3) { if i > 1 { __t1.push(2 * i); } } __t1 })");
+    check(
+        "[2 * i for i in range(3) if i > 1]",
+        "({ let __t1 = []; for i in range(3) { if i > 1 { __t1.push(2 * i); } } __t1 })",
+    );
     check("sum(i for i in [1])", "sum(({ let __t1 = []; for i in [1] { __t1.push(i); } __t1 }))");
     check("{k: 1 for k in [1]}", "({ let __t1 = dict(); for k in [1] { __t1[k] = 1; } __t1 })");
     check("{'a': 1, 2: [3]}", "__dict([[\"a\", 1], [2, [3]]])");
     check("(1, 2)", "[1, 2]");
     check("sorted([1], key=lambda v: -v, reverse=True)", "sorted([1], #{key:|v| -v, reverse:true})");
-    check("list = known[1:], known[::2], known[:, 0], known[0, 1:2]", "let list = [known.slice(1, ()), known.slice((), (), 2), known.nd([(),  0]), known.nd([0,  [1, 2]])]");
+    check(
+        "list = known[1:], known[::2], known[:, 0], known[0, 1:2]",
+        "let list = [known.slice(1, ()), known.slice((), (), 2), known.nd([(),  0]), known.nd([0,  [1, 2]])]",
+    );
     check("known[:, 1] = 0", "known.set_nd([(),  1],   0)");
     check("act(3)", "act.call(3)");
     check("half(of=3)", "half(3)");
@@ -153,13 +159,13 @@ fn a_copy_that_is_changed_in_place_is_looked_at_when_it_runs() {
         "a = [1]\nb = a\nb.append(2)",
         "let a = [1];\nlet b = __own(a, \"b\", \"`a`\", \"b = a.copy()\");\nb.append(2)",
     );
-    check("a = [1]\nb = a\na[0] = 2\nprint(b)", "let a = [1];\nlet b = __own(a, \"b\", \"`a`\", \"b = a.copy()\");\na[0] = 2;\nprint(b)");
+    check(
+        "a = [1]\nb = a\na[0] = 2\nprint(b)",
+        "let a = [1];\nlet b = __own(a, \"b\", \"`a`\", \"b = a.copy()\");\na[0] = 2;\nprint(b)",
+    );
     check("a = [1]\nb = a\nb = [2]\nb.append(2)", "let a = [1];\nlet b = a;\nb = [2];\nb.append(2)");
     check("a = [1]\nb = a.copy()\nb.append(2)", "let a = [1];\nlet b = a.copy();\nb.append(2)");
-    check(
-        "copied.push(1)",
-        "__own(copied, \"copied\", \"`known`\", \"copied = copied.copy()\"); copied.push(1)",
-    );
+    check("copied.push(1)", "__own(copied, \"copied\", \"`known`\", \"copied = copied.copy()\"); copied.push(1)");
     check(
         "fn f(l) { l.push(1); }",
         "fn f(l) { __own(l, \"l\", \"what `f` is called with\", \"l = l.copy()\"); l.push(1); }",
@@ -188,11 +194,76 @@ fn places_are_those_of_the_models_own_text() {
 /// Pieces of both languages, put together at random.
 fn any_cell() -> impl Strategy<Value = String> {
     let pieces = prop::sample::select(vec![
-        "(", ")", "[", "]", "{", "}", "#{", ",", ";", ":", ".", "=", "==", "<", "+", "-", "**", "/", "|", "||", "&&", "!", "..",
-        "=>", "\n", "\n", "\n    ", " if ", " else ", "elif ", "else:\n", " for ", " in ", "while ", "def f(x):\n    ", "fn f(x) {",
-        "lambda x: ", "try:\n", "except E as e:\n", "return ", "let ", "import ", "not ", " is ", "None", " and ", "x", "known", "1",
-        "2.5", "'a'", "\"b\"", "f\"{x:.2f}\"", "`${x}`", "# c\n", "// d\n", "/*", "\"\"\"", "\\", "é", "𝄞", "\0", "del ", "assert ",
-        "raise ", "switch ", "@", ":=", "+=", "/=",
+        "(",
+        ")",
+        "[",
+        "]",
+        "{",
+        "}",
+        "#{",
+        ",",
+        ";",
+        ":",
+        ".",
+        "=",
+        "==",
+        "<",
+        "+",
+        "-",
+        "**",
+        "/",
+        "|",
+        "||",
+        "&&",
+        "!",
+        "..",
+        "=>",
+        "\n",
+        "\n",
+        "\n    ",
+        " if ",
+        " else ",
+        "elif ",
+        "else:\n",
+        " for ",
+        " in ",
+        "while ",
+        "def f(x):\n    ",
+        "fn f(x) {",
+        "lambda x: ",
+        "try:\n",
+        "except E as e:\n",
+        "return ",
+        "let ",
+        "import ",
+        "not ",
+        " is ",
+        "None",
+        " and ",
+        "x",
+        "known",
+        "1",
+        "2.5",
+        "'a'",
+        "\"b\"",
+        "f\"{x:.2f}\"",
+        "`${x}`",
+        "# c\n",
+        "// d\n",
+        "/*",
+        "\"\"\"",
+        "\\",
+        "é",
+        "𝄞",
+        "\0",
+        "del ",
+        "assert ",
+        "raise ",
+        "switch ",
+        "@",
+        ":=",
+        "+=",
+        "/=",
     ]);
     prop::collection::vec(pieces, 0..60).prop_map(|pieces| pieces.concat())
 }

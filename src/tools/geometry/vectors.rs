@@ -45,7 +45,7 @@ pub fn fit_plane(points: &ObjectValue) -> Result<Map, ToolError> {
         (None, None) => return Err(ToolError::not_measurable("no plane was found")),
     };
     Ok([
-        ("normal".into(), list_of_point(&Point3::from(best.normal.into_inner())).into()),
+        ("normal".into(), Dynamic::from(list_of_point(&Point3::from(best.normal.into_inner())))),
         ("offset".into(), Dynamic::from_float(best.offset_m)),
         ("residual".into(), Dynamic::from_float(best.residual_m)),
         ("inliers".into(), Dynamic::from_int(best.n_inliers as i64)),

@@ -6,6 +6,7 @@ use rhai::{Array, Dynamic, Engine};
 
 use super::{FrameValue, PointsValue, ReconstructionValue, ValueSpec};
 use crate::{
+    array::Arr,
     geometry::Mask,
     tools::{
         RhaiResult, Session, ToolError,
@@ -120,12 +121,12 @@ pub fn register(engine: &mut Engine, session: &Arc<Session>) {
                 Ok(m.points(&r, f, o)?)
             },
         )
-        .register_fn("get_centroid_3d", |m: &mut MaskValue, r: ReconstructionValue, f: i64| -> RhaiResult<Array> {
+        .register_fn("get_centroid_3d", |m: &mut MaskValue, r: ReconstructionValue, f: i64| -> RhaiResult<Arr> {
             Ok(list_of_point(&m.points(&r, f, 0)?.median()?))
         })
         .register_fn(
             "get_centroid_3d",
-            |m: &mut MaskValue, r: ReconstructionValue, f: i64, o: i64| -> RhaiResult<Array> {
+            |m: &mut MaskValue, r: ReconstructionValue, f: i64, o: i64| -> RhaiResult<Arr> {
                 Ok(list_of_point(&m.points(&r, f, o)?.median()?))
             },
         )

@@ -3,11 +3,12 @@
 use std::sync::{Arc, OnceLock};
 
 use nalgebra::{Isometry3, Matrix3, Matrix6, Translation3, UnitQuaternion, Vector3};
-use rhai::{Array, Dynamic, Engine, Map};
+use rhai::{Dynamic, Engine, Map};
 
 use super::{PointsValue, ValueSpec};
 use crate::{
     answer::Evidence,
+    array::Arr,
     geometry::{GeometryError, PixelBox, UprightBox, boxes::upright_box},
     scene::FrameId,
     tools::{RhaiResult, ToolError, arguments::list_of_point},
@@ -50,8 +51,8 @@ pub const SPEC: ValueSpec = ValueSpec {
         (".camera .stamp .frame", "who saw it, when, and the frame of its coordinates"),
         (".n_pixels", "pixels with depth"),
         (".points", "its Points"),
-        (".center", "[x, y, z] of its box, metres"),
-        (".size", "[length, width, height] of its box, metres"),
+        (".center", "Arr [x, y, z] of its box, metres"),
+        (".size", "Arr [length, width, height] of its box, metres"),
         (".box", "#{center, size, yaw, bottom, top}"),
     ],
 };
@@ -187,16 +188,16 @@ impl ObjectValue {
         format!("Object {} {place}, frame {frame}, camera {camera}, stamp {stamp}, {} pixels", self.name(), cloud.len())
     }
 
-    fn size(&self) -> RhaiResult<Array> {
+    fn size(&self) -> RhaiResult<Arr> {
         let fitted = self.upright_box()?;
-        Ok([fitted.length, fitted.width, fitted.height].map(|side| Dynamic::from_float(side.value())).into())
+        Ok(Arr::of_vec([fitted.length, fitted.width, fitted.height].map(|side| side.value()).to_vec()))
     }
 
     fn box_map(&self) -> RhaiResult<Map> {
         let fitted = self.upright_box()?;
         Ok([
-            ("center".into(), list_of_point(&fitted.center_m).into()),
-            ("size".into(), self.size()?.into()),
+            ("center".into(), Dynamic::from(list_of_point(&fitted.center_m))),
+            ("size".into(), Dynamic::from(self.size()?)),
             ("yaw".into(), Dynamic::from_float(fitted.yaw_rad)),
             ("bottom".into(), Dynamic::from_float(fitted.bottom_m.value())),
             ("top".into(), Dynamic::from_float(fitted.top_m.value())),
@@ -227,7 +228,7 @@ pub fn register(engine: &mut Engine) {
         .register_get("frame", |o: &mut ObjectValue| o.points.frame.to_string())
         .register_get("n_pixels", |o: &mut ObjectValue| o.points.cloud.len() as i64)
         .register_get("points", |o: &mut ObjectValue| o.points.clone())
-        .register_get("center", |o: &mut ObjectValue| -> RhaiResult<Array> {
+        .register_get("center", |o: &mut ObjectValue| -> RhaiResult<Arr> {
             Ok(list_of_point(&o.upright_box()?.center_m))
         })
         .register_get("size", |o: &mut ObjectValue| o.size())
