@@ -66,7 +66,7 @@ pub fn build(
         .set_strict_variables(true)
         .set_fail_on_invalid_map_property(true)
         .set_optimization_level(OptimizationLevel::None)
-        // Built-in operators for numbers would win over the prelude's division.
+        // Built-in operators for numbers would win over the division in `builtins`.
         .set_fast_operators(false)
         .set_module_resolver(rhai::module_resolvers::DummyModuleResolver::new());
     for keyword in ["eval", "import", "export", "debug"] {
