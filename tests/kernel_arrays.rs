@@ -153,6 +153,7 @@ fn methods_are_those_of_numpy() {
         ("m.shape", "list [2, 2]"),
         ("m.ndim + m.size + m.len()", "int 8"),
         ("m.round(1).tolist()", "list 2x2"),
+        ("np.array([1.5, 2.0]).map(|x| x * 2)", "list [3.0, 4.0]"),
         ("m.clip(2, 5)", "Arr 2x2 [[3.0, 2.0], [2.0, 5.0]]"),
         ("(m > 2).any(0)", "Bools [true, true]"),
         ("m.dot([1, 1])", "Arr [4.0, 10.0]"),

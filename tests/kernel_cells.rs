@@ -369,7 +369,7 @@ fn wrong_values_are_named() {
         ("let m = #{a: 1}; m.b", "1:20 the map has no key `b`; look with map.keys()"),
         ("#{a: 1}[\"b\"]", "1:9 the map has no key `b`; look with map.keys()"),
         ("5 / 0", "1:3 5 / 0 has no value"),
-        ("mean([])", "1:1 the mean of an empty list has no value"),
+        ("mean([])", "1:1 NOT_MEASURABLE the mean of an empty array has no value"),
         ("tools.Scene.find(3)", "1:13 name is the int 3, wanted a string"),
         (
             "tools.Geometry.height(\"mug\")",

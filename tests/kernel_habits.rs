@@ -137,25 +137,40 @@ fn expressions_of_python_work() {
         ("print(isinstance(3, int), isinstance([1], (list, tuple)), type(2.5) == float)", "true true true"),
         ("print(type('a').__name__, str(3) + '!', int('4') + float('0.5'))", "str 3! 4.5"),
         ("print(list(map(str, [1, 2])), list(filter(lambda v: v > 1, [1, 2])))", "[\"1\", \"2\"] [2]"),
-        ("print(list(zip([1, 2], 'ab')), list(range(6, 0, -2)), list(reversed([1, 2])))", "[[1, \"a\"], [2, \"b\"]] [6, 4, 2] [2, 1]"),
+        (
+            "print(list(zip([1, 2], 'ab')), list(range(6, 0, -2)), list(reversed([1, 2])))",
+            "[[1, \"a\"], [2, \"b\"]] [6, 4, 2] [2, 1]",
+        ),
         ("print(list(enumerate(['a'], start=1)), dict(a=1), set([1, 1, 2]))", "[[1, \"a\"]] {\"a\": 1} [1, 2]"),
         ("print(divmod(7, 2), pow(2, 3), abs(-3), 7 ^ 2)", "[3, 1] 8 3 5"),
         ("print(None is None, 1 is not None, True and not False)", "true true true"),
-        ("print(' a '.strip(), 'A'.lower(), 'a,b'.split(','), '-'.join(['x', 'y']), 'abc'.find('c'))", "a a [\"a\", \"b\"] x-y 2"),
-        ("print('x1'.isdigit(), '12'.isdigit(), 'ab'.startswith('a'), 'ab'.upper(), 'a b'.title())", "false true true AB A B"),
+        (
+            "print(' a '.strip(), 'A'.lower(), 'a,b'.split(','), '-'.join(['x', 'y']), 'abc'.find('c'))",
+            "a a [\"a\", \"b\"] x-y 2",
+        ),
+        (
+            "print('x1'.isdigit(), '12'.isdigit(), 'ab'.startswith('a'), 'ab'.upper(), 'a b'.title())",
+            "false true true AB A B",
+        ),
     ]);
 }
 
 #[test]
 fn dicts_are_those_of_python() {
     check_prints(&[
-        ("d = {}\nd[15] = 'x'\nd['a'] = 1\nd[1.5] = 2\nprint(d, 15 in d, len(d))", "{15: \"x\", \"a\": 1, 1.5: 2} true 3"),
+        (
+            "d = {}\nd[15] = 'x'\nd['a'] = 1\nd[1.5] = 2\nprint(d, 15 in d, len(d))",
+            "{15: \"x\", \"a\": 1, 1.5: 2} true 3",
+        ),
         ("d = {'b': 1, 'a': 2}\nfor k in d:\n    print(k)\nprint(list(d.values()))", "b\na\n[1, 2]"),
         ("d = {(1, 2): 'p'}\nprint(d[(1, 2)], d.get('q'), d.get('q', 0))", "p  0"),
         ("d = {}\nd.setdefault('l', [])\nd['l'].append(3)\nprint(d, d.pop('l'), d)", "{\"l\": [3]} [3] {}"),
         ("d = {'a': 1}\nd.update({'b': 2})\nprint(d.items(), d == {'b': 2, 'a': 1})", "[[\"a\", 1], [\"b\", 2]] true"),
         ("d = {1: 'a'}\nprint(d[1.0], d[True])", "a a"),
-        ("c = {}\nfor w in ['x', 'y', 'x']:\n    c[w] = c.get(w, 0) + 1\nprint(sorted(c), max(c, key=lambda k: c[k]))", "[\"x\", \"y\"] x"),
+        (
+            "c = {}\nfor w in ['x', 'y', 'x']:\n    c[w] = c.get(w, 0) + 1\nprint(sorted(c), max(c, key=lambda k: c[k]))",
+            "[\"x\", \"y\"] x",
+        ),
     ]);
 }
 
@@ -219,9 +234,10 @@ fn errors_stand_at_the_models_own_place() {
     let mut bench = Bench::new();
     assert_eq!(bench.fails("x = 1\ny = [1 / (i - 1) for i in range(3)]"), "2:8 1 / 0 has no value");
     assert_eq!(bench.fails("x = 1 if True else 2\nz = x + [1 / 0][0]"), "2:12 1 / 0 has no value");
-    assert_eq!(bench.refuses("x = 3 if True else oops"), [
-        "1:20 variable `oops` is not defined; functions see only their parameters, tools, InputImages and Metadata"
-    ]);
+    assert_eq!(
+        bench.refuses("x = 3 if True else oops"),
+        ["1:20 variable `oops` is not defined; functions see only their parameters, tools, InputImages and Metadata"]
+    );
     let place = bench.fails("for i in range(2):\n    q = f'{1 / 0}'");
     assert!(place.starts_with("2:13 "), "{place}");
 }
@@ -229,9 +245,7 @@ fn errors_stand_at_the_models_own_place() {
 #[test]
 fn a_failed_cell_keeps_what_it_changed_in_place() {
     let mut bench = Bench::new();
-    bench.prints(
-        "d = {'n': 1}\nl = [1]\na = np.array([1.0, 2.0])\nk = 1\nf = lambda: k\nuntouched = 5",
-    );
+    bench.prints("d = {'n': 1}\nl = [1]\na = np.array([1.0, 2.0])\nk = 1\nf = lambda: k\nuntouched = 5");
     let report = bench.run("d['n'] = 2\nl.append(2)\na[0] = 9.0\nk = 7\nfresh = 3\nthrow 'stop'\nnever = 1");
     assert!(matches!(report.status, CellStatus::Failed(_)), "{:?}", report.status);
     let mut told: Vec<(String, bool)> = report.variables.iter().map(|v| (v.name.clone(), v.is_new)).collect();

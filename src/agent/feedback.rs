@@ -156,6 +156,8 @@ mod tests {
             stdout: String::new(),
             value: None,
             variables: vec![],
+            unchanged: vec![],
+            left_out: crate::kernel::LeftOut::default(),
             pictures: vec![],
             submission: None,
             n_tool_calls: 3,

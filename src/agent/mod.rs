@@ -7,6 +7,7 @@ pub mod feedback;
 pub mod prompt;
 pub mod reply;
 pub mod solve;
+pub mod writing;
 
 pub use solve::Agent;
 

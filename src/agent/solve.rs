@@ -2,18 +2,21 @@
 
 use std::{sync::Arc, time::Instant};
 
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 
 use super::{
     Event, EventSink, Goal, Outcome, Stage,
     feedback::{self, BudgetLeft},
-    prompt, reply,
+    prompt, reply, writing,
 };
 use crate::{
     answer::{Answer, Refusal},
     error_code::ErrorCode,
     kernel::{Cell, CellReport, CellStatus, KernelContext, KernelHandle, Limits, Submission},
-    llm::{ChatModel, ChatReply, ChatRequest, Message, ModelError, Role},
+    llm::{
+        ChatModel, ChatReply, ChatRequest, Message, ModelError, Role, UsageMeter, Vision, VlmHandle, vision::Account,
+    },
     perception::Perception,
     scene::Snapshot,
     tools,
@@ -26,6 +29,8 @@ pub struct Agent {
     pub model: Arc<dyn ChatModel>,
     /// Takes over for the rest of a question when `model` is unavailable or says that it cannot take the question.
     pub fallback: Option<Arc<dyn ChatModel>>,
+    /// Looks at pictures for cells; without it `vlm` says that no model is configured.
+    pub vision: Option<Arc<Vision>>,
     /// Who segments.
     pub perception: Perception,
     /// Of every cell.
@@ -37,7 +42,7 @@ pub struct Agent {
 impl Agent {
     /// An agent with one model, default limits and three unreadable replies in a row.
     pub fn new(model: Arc<dyn ChatModel>, perception: Perception) -> Agent {
-        Agent { model, fallback: None, perception, limits: Limits::default(), max_failures: 3 }
+        Agent { model, fallback: None, vision: None, perception, limits: Limits::default(), max_failures: 3 }
     }
 
     /// The same agent with a second model to take over.
@@ -58,6 +63,7 @@ impl Agent {
         let stop = cancel.child_token();
         let _stops_the_kernel = stop.clone().drop_guard();
         let mut progress = Progress::default();
+        let meter = progress.meter.clone();
         let deadline = tokio::time::Instant::from_std(goal.deadline);
         let result = tokio::select! {
             biased;
@@ -66,13 +72,14 @@ impl Agent {
             result = self.run_turns(goal, &snapshot, events, stop, &mut progress) => Some(result),
         };
         let result = result.unwrap_or_else(|| Err(interrupted(&cancel, started, &progress)));
+        let used = meter.total();
         Outcome {
             result,
             n_steps: progress.n_steps,
             n_tool_calls: progress.n_tool_calls,
-            models: progress.models,
-            n_prompt_tokens: progress.n_prompt_tokens,
-            n_completion_tokens: progress.n_completion_tokens,
+            models: used.models,
+            n_prompt_tokens: used.usage.n_prompt_tokens,
+            n_completion_tokens: used.usage.n_completion_tokens,
             elapsed: started.elapsed(),
             snapshot: Some(snapshot),
         }
@@ -86,7 +93,7 @@ impl Agent {
         stop: CancellationToken,
         progress: &mut Progress,
     ) -> Result<Answer, Refusal> {
-        let mut kernel = self.start_kernel(goal, snapshot, stop.clone())?;
+        let mut kernel = self.start_kernel(goal, snapshot, stop.clone(), &progress.meter)?;
         let mut request = ChatRequest {
             messages: vec![prompt::system_message(&tools::manual()), prompt::question_message(goal, snapshot)],
             session_id: goal.session_id.clone(),
@@ -107,6 +114,7 @@ impl Agent {
                 Cell { id: progress.n_steps + 1, purpose: String::new(), source: String::new(), must_submit: false };
             progress.doing = "waiting for the model";
             emit(Stage::Generate, &cell, "");
+            request.on_delta = Some(writing::sink(events, cell.id));
             let reply = speakers.complete(&request, progress).await?;
             let left = |n_steps: u32| BudgetLeft {
                 n_steps: goal.max_steps.saturating_sub(n_steps),
@@ -166,10 +174,14 @@ impl Agent {
         goal: &Goal,
         snapshot: &Arc<Snapshot>,
         cancel: CancellationToken,
+        meter: &UsageMeter,
     ) -> Result<KernelHandle, Refusal> {
+        let account = Account { session_id: goal.session_id.clone(), deadline: goal.deadline, meter: meter.clone() };
+        let vlm = self.vision.clone().map(|vision| VlmHandle::new(vision, Handle::current(), account));
         let context = KernelContext {
             snapshot: snapshot.clone(),
             perception: self.perception.clone(),
+            vlm,
             question: goal.question.clone(),
             answer_kind: goal.answer_kind,
             choices: goal.choices.clone(),
@@ -188,9 +200,7 @@ impl Agent {
 struct Progress {
     n_steps: u32,
     n_tool_calls: u32,
-    models: Vec<String>,
-    n_prompt_tokens: u64,
-    n_completion_tokens: u64,
+    meter: UsageMeter,
     doing: &'static str,
     last_problem: Option<String>,
 }
@@ -226,19 +236,23 @@ impl Speakers<'_> {
 }
 
 async fn ask(model: &dyn ChatModel, request: &ChatRequest, progress: &mut Progress) -> Result<ChatReply, ModelError> {
-    let reply = model.complete(request).await?;
-    if !progress.models.iter().any(|name| name == model.name()) {
-        progress.models.push(model.name().to_owned());
+    let mut reply = model.complete(request).await?;
+    if reply.model.is_empty() {
+        reply.model = model.name().to_owned();
     }
-    progress.n_prompt_tokens += reply.usage.n_prompt_tokens;
-    progress.n_completion_tokens += reply.usage.n_completion_tokens;
+    progress.meter.add(&reply);
     Ok(reply)
 }
 
 /// An outage outranks a question that one of the models cannot take: when the outage ends the question may be answered.
 fn no_model(problems: &[ModelError]) -> Refusal {
     let is_outage = problems.is_empty() || problems.iter().any(ModelError::is_outage);
-    let code = if is_outage { ErrorCode::ModelUnavailable } else { ErrorCode::UnsupportedQuestion };
+    let is_late = |p: &ModelError| matches!(p, ModelError::DeadlineExceeded { .. });
+    let code = match is_outage {
+        true if !problems.is_empty() && problems.iter().all(is_late) => ErrorCode::DeadlineExceeded,
+        true => ErrorCode::ModelUnavailable,
+        false => ErrorCode::UnsupportedQuestion,
+    };
     let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
     let message = if texts.is_empty() { "no model is left to ask".to_owned() } else { texts.join("; ") };
     refusal(code, message)

@@ -2,13 +2,16 @@
 //!
 //! Time and coordinates come in as plain values; ROS time is asked of the clock that the rim hands over.
 
+pub mod models;
 pub mod question;
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
+pub use models::{Models, ModelsError};
 pub use question::{Question, When};
 use tokio_util::sync::CancellationToken;
 
@@ -17,10 +20,11 @@ use crate::{
     answer::Refusal,
     config::Config,
     error_code::ErrorCode,
-    llm::offline::OfflineBrain,
+    llm::{ChatModel, ModelRole},
     perception::{Perception, label_image::LabelImageSegmenter},
     scene::{
-        self, CameraConfig, InputProblem, LabelNames, SceneBuffer, Snapshot, SnapshotRequest, Stamp, StampedTransform,
+        self, CameraConfig, ImuSample, InputProblem, LabelNames, SceneBuffer, Snapshot, SnapshotRequest, Stamp,
+        StampedTransform,
         raw_message::{ImageMessage, MessageHeader, RawCameraInfo},
     },
 };
@@ -36,17 +40,25 @@ pub struct App {
     config: Arc<Config>,
     scene: Mutex<SceneBuffer>,
     agent: Agent,
-    models: Vec<String>,
+    models: HashMap<String, Arc<dyn ChatModel>>,
     clock: RosClock,
+    /// Notes what the last question measured; the next one waits for it.
+    remembering: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
 impl App {
-    /// The service with the offline brain and label images. `cameras` are those of `config`, with the names of the topics that
-    /// are really listened to.
-    pub fn new(config: Config, cameras: Vec<CameraConfig>, clock: RosClock) -> App {
-        let perception = Perception { segmenter: Arc::new(LabelImageSegmenter) };
-        let agent = Agent { limits: config.limits, ..Agent::new(Arc::new(OfflineBrain), perception) };
-        App::with_agent(config, cameras, agent, clock)
+    /// The service with the configured models, whose keys are read from the environment, and label images. `cameras` are those of
+    /// `config`, with the names of the topics that are really listened to.
+    ///
+    /// # Errors
+    /// When a configured model cannot be used.
+    pub fn new(config: Config, cameras: Vec<CameraConfig>, clock: RosClock) -> Result<App, ModelsError> {
+        let models = Models::build(&config.model, |name| std::env::var(name).ok())?;
+        let perception = Perception::new(Arc::new(LabelImageSegmenter));
+        let main = models.roles.get(ModelRole::Main).clone();
+        let agent = Agent { limits: config.limits, vision: models.vision, ..Agent::new(main, perception) };
+        let app = App::with_agent(config, cameras, agent, clock);
+        Ok(App { models: models.by_name, ..app })
     }
 
     /// The service with an agent of your own.
@@ -59,9 +71,18 @@ impl App {
                 tracing::error!(camera = camera.name, "fixed label names are not used: {problem}");
             }
         }
-        let models =
-            std::iter::once(&agent.model).chain(&agent.fallback).map(|model| model.name().to_owned()).collect();
-        App { config: Arc::new(config), scene: Mutex::new(scene), agent, models, clock }
+        let models = std::iter::once(&agent.model)
+            .chain(&agent.fallback)
+            .map(|model| (model.name().to_owned(), model.clone()))
+            .collect();
+        App {
+            config: Arc::new(config),
+            scene: Mutex::new(scene),
+            agent,
+            models,
+            clock,
+            remembering: Default::default(),
+        }
     }
 
     /// As started.
@@ -89,7 +110,9 @@ impl App {
     /// # Errors
     /// [`ErrorCode::InvalidGoal`] with the field, what was found and what is expected.
     pub fn check(&self, question: &Question) -> Result<(), Refusal> {
-        question::check(question, &self.config, &self.models)
+        let mut names: Vec<String> = self.models.keys().cloned().collect();
+        names.sort();
+        question::check(question, &self.config, &names)
     }
 
     /// Answers a question. Comes back with a refusal when `cancel` fires or `deadline` passes.
@@ -120,8 +143,16 @@ impl App {
             Ok(snapshot) => Arc::new(snapshot),
             Err(refusal) => return refused(refusal, accepted_at.elapsed()),
         };
+        // A goal that names a model wants no other, except those that stand in for it.
+        let agent = match self.models.get(&question.model) {
+            Some(model) if !question.model.is_empty() => {
+                &Agent { model: model.clone(), fallback: None, ..self.agent.clone() }
+            }
+            _ => &self.agent,
+        };
         let goal = self.goal(question, deadline);
-        let outcome = self.agent.solve(&goal, snapshot, &events, cancel).await;
+        let outcome = agent.solve(&goal, snapshot.clone(), &events, cancel).await;
+        self.remember(snapshot).await;
         Outcome { elapsed: accepted_at.elapsed(), ..outcome }
     }
 
@@ -226,6 +257,33 @@ impl App {
         self.scene().push_transforms(transforms, is_static)
     }
 
+    /// A sample of the IMU came in, or what keeps it from being read.
+    ///
+    /// # Errors
+    /// What keeps it from being used.
+    pub fn push_imu(&self, sample: Result<ImuSample, InputProblem>) -> Result<(), InputProblem> {
+        self.scene().push_imu(sample)
+    }
+
+    /// Notes what a question measured, beside the answer: boxes that nobody asked for are fitted only here.
+    async fn remember(self: &Arc<Self>, snapshot: Arc<Snapshot>) {
+        let app = self.clone();
+        let mut remembering = self.remembering.lock().await;
+        let before = remembering.take();
+        *remembering = Some(tokio::spawn(async move {
+            if let Some(before) = before {
+                let _ = before.await;
+            }
+            let noting = tokio::task::spawn_blocking(move || {
+                let sightings = snapshot.memory.take_sightings();
+                app.scene().remember(sightings, &snapshot);
+            });
+            if let Err(error) = noting.await {
+                tracing::error!(%error, "what was measured is not remembered");
+            }
+        }));
+    }
+
     async fn take_snapshot(self: &Arc<Self>, question: &Question) -> Result<Snapshot, Refusal> {
         let when = match question.when {
             When::Now => scene::When::Now,
@@ -235,6 +293,9 @@ impl App {
             }
         };
         let request = SnapshotRequest { when, cameras: question.cameras.clone() };
+        if let Some(before) = self.remembering.lock().await.take() {
+            let _ = before.await;
+        }
         let asked_at = self.now();
         let give_up = Instant::now() + self.config.tf.wait;
         while self.scene().missing_transforms(&request, asked_at).is_some() && Instant::now() < give_up {

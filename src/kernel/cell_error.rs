@@ -243,7 +243,6 @@ fn short_name(path: &str) -> &str {
     [
         ("Dict", "dict"),
         ("Unset", "a variable without a value"),
-        ("MaskValue", "PerFrameMask"),
         ("ObjectValue", "Object"),
         ("PointsValue", "Points"),
         ("MeasurementValue", "Measurement"),
@@ -256,5 +255,5 @@ fn short_name(path: &str) -> &str {
     ]
     .into_iter()
     .find(|(rust, _)| *rust == name)
-    .map_or(name, |(_, shown)| shown)
+    .map_or_else(|| name.strip_suffix("Value").unwrap_or(name), |(_, shown)| shown)
 }

@@ -36,7 +36,7 @@ pub use crate::tools::Submission;
 use crate::{
     answer::AnswerKind,
     error_code::ErrorCode,
-    llm::Picture,
+    llm::{Picture, VlmHandle},
     perception::Perception,
     scene::{FrameId, Snapshot},
 };
@@ -48,6 +48,8 @@ pub struct KernelContext {
     pub snapshot: Arc<Snapshot>,
     /// Who segments.
     pub perception: Perception,
+    /// Who looks at pictures; `None` = no vision-language model is configured.
+    pub vlm: Option<VlmHandle>,
     /// The question as asked.
     pub question: String,
     /// How the answer must be typed.
@@ -154,6 +156,17 @@ pub struct VariableSummary {
     pub is_new: bool,
 }
 
+/// What a cell made beyond what is passed on.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LeftOut {
+    /// Printed bytes from the middle of the output.
+    pub output_bytes: usize,
+    /// Pictures beyond the limit.
+    pub pictures: usize,
+    /// Variables that were dropped because they were too large or nested too deep.
+    pub dropped: Vec<String>,
+}
+
 /// Memory of one kernel, in bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MemoryUse {
@@ -176,6 +189,10 @@ pub struct CellReport {
     pub value: Option<String>,
     /// New and changed variables.
     pub variables: Vec<VariableSummary>,
+    /// Variables that stand as they did before the cell.
+    pub unchanged: Vec<String>,
+    /// What the cell made that is not in this report.
+    pub left_out: LeftOut,
     /// Pictures from `show(...)`.
     pub pictures: Vec<Picture>,
     /// What was submitted, if anything.

@@ -10,7 +10,7 @@ use std::{
 use rhai::{AST, Dynamic, Engine, EvalAltResult, FnPtr, Map, Scope};
 
 use super::{
-    Cell, CellError, CellReport, CellStatus, KernelContext, Limits, MemoryUse,
+    Cell, CellError, CellReport, CellStatus, KernelContext, LeftOut, Limits, MemoryUse,
     builtins::Dicts,
     cell_error, engine,
     habits::{self, Lowered, Names},
@@ -70,6 +70,7 @@ impl Kernel {
         let KernelContext {
             snapshot,
             perception,
+            vlm,
             question,
             answer_kind,
             choices,
@@ -81,6 +82,7 @@ impl Kernel {
         let tool_context = ToolContext {
             snapshot,
             perception,
+            vlm,
             question,
             answer_kind,
             choices,
@@ -151,12 +153,19 @@ impl Kernel {
                 self.session.print(&notice);
             }
         }
-        self.report(status, value, started)
+        self.report(status, value, dropped, started)
     }
 
-    fn report(&mut self, status: CellStatus, value: Option<String>, started: Instant) -> CellReport {
-        let variables = self.variables.update(&self.scope, is_injected);
+    fn report(
+        &mut self,
+        status: CellStatus,
+        value: Option<String>,
+        dropped: Vec<String>,
+        started: Instant,
+    ) -> CellReport {
+        let (variables, unchanged) = self.variables.update(&self.scope, is_injected);
         let produced = self.session.finish_cell();
+        let output_bytes = produced.output.n_left_out();
         let mut stdout = produced.output.into_text();
         if produced.n_pictures_left_out > 0 {
             let (left_out, max) = (produced.n_pictures_left_out, self.limits.max_pictures);
@@ -171,6 +180,8 @@ impl Kernel {
             stdout,
             value,
             variables,
+            unchanged,
+            left_out: LeftOut { output_bytes, pictures: produced.n_pictures_left_out, dropped },
             pictures: produced.pictures,
             submission,
             n_tool_calls: produced.n_tool_calls,

@@ -306,6 +306,7 @@ impl Check<'_> {
     /// A call with `n_positional` arguments and a trailing map of keywords.
     fn keywords(&mut self, spec: &ToolSpec, n_positional: usize, keys: &[&str], position: Position) {
         let (path, signature) = (spec.path, spec.signature());
+        let n_positional = spec.n_filled(n_positional);
         if n_positional > spec.params.len() {
             return self.put(position, wrong_arity(path, spec.arity(), n_positional, &signature));
         }

@@ -36,16 +36,18 @@ pub struct Variables {
 }
 
 impl Variables {
-    /// Remembers what is in scope now and tells what is new or has changed.
-    pub fn update(&mut self, scope: &Scope<'_>, is_injected: fn(&str) -> bool) -> Vec<VariableSummary> {
+    /// Remembers what is in scope now; tells what is new or has changed, and the names of the others.
+    pub fn update(&mut self, scope: &Scope<'_>, is_injected: fn(&str) -> bool) -> (Vec<VariableSummary>, Vec<String>) {
         let mut content = BTreeMap::new();
-        let mut summaries = Vec::new();
+        let (mut summaries, mut unchanged) = (Vec::new(), Vec::new());
         for (name, _, value) in scope.iter_raw().filter(|(name, ..)| !is_injected(name)) {
             let mut hasher = DefaultHasher::new();
             hash(value, &mut hasher, nesting::MAX_DEPTH, &mut 0);
             let now = hasher.finish();
             let before = self.content.get(name);
-            if before != Some(&now) {
+            if before == Some(&now) {
+                unchanged.push(name.to_owned());
+            } else {
                 summaries.push(VariableSummary {
                     name: name.to_owned(),
                     summary: summary(value),
@@ -55,7 +57,8 @@ impl Variables {
             content.insert(name.to_owned(), now);
         }
         self.content = content;
-        summaries
+        unchanged.sort();
+        (summaries, unchanged)
     }
 
     /// Names known before the running cell.
@@ -189,7 +192,7 @@ pub fn summary(value: &Dynamic) -> String {
     } else if let Some(frame) = value.read_lock::<FrameValue>() {
         frame.text()
     } else if let Some(reconstruction) = value.read_lock::<ReconstructionValue>() {
-        format!("Reconstruction of {} frames in {}", reconstruction.frames.len(), reconstruction.fixed_frame)
+        reconstruction.text()
     } else if value.is_int() || value.is_float() || value.is_bool() {
         // A variable that a closure has captured is shared, which says nothing of its value.
         format!("{} {}", type_name(value), value.flatten_clone())

@@ -14,7 +14,7 @@ use std::{
 use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
-use super::{Cell, CellError, CellReport, CellStatus, Kernel, KernelContext, MemoryUse};
+use super::{Cell, CellError, CellReport, CellStatus, Kernel, KernelContext, LeftOut, MemoryUse};
 use crate::error_code::ErrorCode;
 
 /// Rhai evaluates, hashes and drops values by recursion, and a script can nest values by nearly one level per operation: closures that
@@ -117,6 +117,8 @@ impl KernelHandle {
             stdout: format!("[the kernel was replaced; lost: {lost}, and all functions]\n"),
             value: None,
             variables: Vec::new(),
+            unchanged: Vec::new(),
+            left_out: LeftOut::default(),
             pictures: Vec::new(),
             submission: None,
             n_tool_calls: 0,

@@ -7,7 +7,7 @@ use rhai::{Array, Dynamic, ImmutableString, Map};
 use super::{
     ToolError,
     arrays::convert,
-    values::{FrameValue, MeasurementValue, ObjectValue, PointsValue, RelationValue},
+    values::{FrameValue, MeasurementValue, ObjectValue, PointsValue, RelationValue, per_frame_text},
 };
 use crate::array::{Arr, Bools, shape};
 
@@ -41,6 +41,9 @@ pub fn describe(value: &Dynamic) -> String {
     if let Some(relation) = value.read_lock::<RelationValue>() {
         return format!("the Relation {}", relation.relation.holds);
     }
+    if let Some(text) = per_frame_text(value) {
+        return text;
+    }
     if value.is_unit() {
         return "nothing, ()".to_owned();
     }
@@ -70,7 +73,6 @@ pub fn short_type_name(rust_path: &'static str) -> &'static str {
     let name = rust_path.rsplit("::").next().unwrap_or(rust_path);
     match name {
         "&str" | "ImmutableString" => "string",
-        "MaskValue" => "PerFrameMask",
         "Grid<bool>" => "Bools",
         "Tree" => "KDTree",
         "FrameValue" => "Frame",

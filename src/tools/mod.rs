@@ -7,14 +7,23 @@
 
 pub mod arguments;
 pub mod arrays;
+pub mod bev;
+pub mod colors;
 pub mod declaration;
+pub mod draw;
 pub mod error;
 pub mod geometry;
+pub mod graph;
+pub mod ground;
 pub mod input_images;
+pub mod mask_tools;
 pub mod measure;
 pub mod metadata;
+pub mod ocr;
 pub mod output;
 pub mod overlay;
+pub mod pixel_shapes;
+pub mod quantity;
 pub mod reconstruct;
 pub mod return_answer;
 pub mod sam3;
@@ -22,8 +31,10 @@ pub mod scene;
 pub mod session;
 pub mod show;
 pub mod tf;
+pub mod time;
 pub mod values;
 pub mod viewpoint;
+pub mod vlm;
 
 use std::{
     any::TypeId,
@@ -41,8 +52,23 @@ use crate::error_code::ErrorCode;
 pub use session::{Session, StopReason, StopSignal, Submission, ToolContext};
 
 /// All declarations, in the order of the manual.
-pub fn groups() -> [&'static [ToolSpec]; 7] {
-    [scene::SPECS, geometry::SPECS, tf::SPECS, sam3::SPECS, reconstruct::SPECS, show::SPECS, return_answer::SPECS]
+pub fn groups() -> [&'static [ToolSpec]; 14] {
+    [
+        scene::SPECS,
+        geometry::SPECS,
+        tf::SPECS,
+        sam3::SPECS,
+        reconstruct::SPECS,
+        vlm::SPECS,
+        quantity::SPECS,
+        mask_tools::SPECS,
+        time::SPECS,
+        graph::SPECS,
+        draw::SPECS,
+        ocr::SPECS,
+        show::SPECS,
+        return_answer::SPECS,
+    ]
 }
 
 /// Every tool.
@@ -99,6 +125,12 @@ fn group_values() -> Vec<(String, Dynamic)> {
         value::<tf::Tf>("TF"),
         value::<sam3::Sam3>("SAM3"),
         value::<reconstruct::Reconstruct>("Reconstruct"),
+        value::<vlm::Vlm>("vlm"),
+        value::<mask_tools::MaskTools>("Mask"),
+        value::<time::Time>("Time"),
+        value::<graph::Graph>("Graph"),
+        value::<draw::Draw>("Draw"),
+        value::<ocr::Ocr>("OCR"),
     ]
 }
 
@@ -115,6 +147,13 @@ pub fn register(engine: &mut Engine, session: &Arc<Session>) {
     tf::register(&mut Toolbox::of_tools(engine, session, "TF"));
     sam3::register(&mut Toolbox::of_tools(engine, session, "SAM3"));
     reconstruct::register(&mut Toolbox::of_tools(engine, session, "Reconstruct"));
+    vlm::register(&mut Toolbox::new(engine, session, "vlm".to_owned()));
+    quantity::register(engine, session);
+    mask_tools::register(&mut Toolbox::of_tools(engine, session, "Mask"));
+    time::register(&mut Toolbox::of_tools(engine, session, "Time"));
+    graph::register(&mut Toolbox::of_tools(engine, session, "Graph"));
+    draw::register(&mut Toolbox::of_tools(engine, session, "Draw"));
+    ocr::register(&mut Toolbox::of_tools(engine, session, "OCR"));
     show::register(engine, session);
     return_answer::register(engine, session);
 }
@@ -190,7 +229,8 @@ fn register_all_arities<const N: usize, T: Variant + Clone>(
     function: impl Fn(&Arc<Session>, [Dynamic; N]) -> RhaiResult<T> + Send + Sync + 'static,
 ) {
     let function = Arc::new(function);
-    for n_args in 0..=N + 1 {
+    let n_most = if spec.is_variadic() { *spec.arity().end() } else { N };
+    for n_args in 0..=n_most + 1 {
         let mut types: Vec<TypeId> = receiver.into_iter().collect();
         types.extend(std::iter::repeat_n(TypeId::of::<Dynamic>(), n_args));
         let (session, function) = (session.clone(), function.clone());
@@ -249,6 +289,10 @@ pub fn manual() -> String {
         let _ = write!(text, "- `{}`\n  {}\n", spec.signature(), spec.doc);
     }
     let _ = write!(text, "\n### Arrays\n{}", arrays::manual());
+    text.push_str("\n### Methods\n");
+    for spec in values::methods() {
+        let _ = write!(text, "- `{}`\n  {}\n", spec.signature(), spec.doc);
+    }
     text.push_str("\n### Values\n");
     for value in values::ALL.iter().chain([&metadata::SPEC]) {
         let _ = writeln!(text, "- **{}**: {}", value.name, value.doc);

@@ -15,7 +15,7 @@ use super::{RhaiResult, ToolError, output::Output};
 use crate::{
     answer::{Answer, AnswerKind, Refusal},
     error_code::ErrorCode,
-    llm::Picture,
+    llm::{Picture, VlmHandle},
     perception::Perception,
     scene::{FrameId, Snapshot},
 };
@@ -27,6 +27,8 @@ pub struct ToolContext {
     pub snapshot: Arc<Snapshot>,
     /// Who segments.
     pub perception: Perception,
+    /// Who looks at pictures; `None` = no vision-language model is configured.
+    pub vlm: Option<VlmHandle>,
     /// The question as asked.
     pub question: String,
     /// How the answer must be typed.
@@ -151,6 +153,7 @@ pub struct Session {
     pub room: OnceLock<Room>,
     cell: Mutex<CellOutput>,
     n_tool_calls: AtomicU32,
+    n_pictures: AtomicU32,
 }
 
 impl Session {
@@ -162,6 +165,7 @@ impl Session {
             room: OnceLock::new(),
             cell: Mutex::default(),
             n_tool_calls: AtomicU32::new(0),
+            n_pictures: AtomicU32::new(0),
         })
     }
 
@@ -198,6 +202,12 @@ impl Session {
         }
         self.cell().n_tool_calls += 1;
         Ok(())
+    }
+
+    /// Counts one picture; false when the goal has shown `max` already.
+    pub fn count_picture(&self, max: u32) -> bool {
+        let next = |n: u32| (n < max).then_some(n + 1);
+        self.n_pictures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
     }
 
     /// To be asked before something large is taken.

@@ -134,6 +134,8 @@ pub fn snapshot_with(names: &LabelNames) -> Snapshot {
         views,
         transforms: transforms(true),
         tf_sigma: PoseSigma::default(),
+        memory: Default::default(),
+        imu: Default::default(),
     }
 }
 
@@ -201,7 +203,7 @@ pub fn goal(question: &str) -> Goal {
 }
 
 pub fn perception() -> Perception {
-    Perception { segmenter: Arc::new(LabelImageSegmenter) }
+    Perception::new(Arc::new(LabelImageSegmenter))
 }
 
 pub fn offline_agent() -> Agent {

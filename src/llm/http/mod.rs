@@ -19,10 +19,11 @@ use std::{
 };
 
 pub use api_key::{ApiKey, KeyError};
-pub use connect::{ConnectError, Connector};
+pub use connect::{ConnectError, Connector, base_url};
 use futures::{FutureExt, future::BoxFuture};
+pub use reqwest::Url;
 use reqwest::{
-    Response, Url,
+    Response,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 

@@ -10,7 +10,7 @@ use crate::{
     tools::{
         ToolError,
         arguments::describe,
-        values::{MeasurementValue, PointsValue},
+        values::{MaskValue, MeasurementValue, PointsValue},
     },
 };
 
@@ -134,13 +134,17 @@ pub fn bools(value: &Dynamic, what: &str) -> Result<Bools, ToolError> {
     if let Some(bools) = value.read_lock::<Bools>() {
         return Ok(bools.clone());
     }
+    if let Some(mask) = value.read_lock::<MaskValue>() {
+        let shape = [mask.mask.height_px() as usize, mask.mask.width_px() as usize];
+        return Ok(Grid::new(&shape, mask.mask.as_slice().to_vec())?);
+    }
     let arr = arr(value, what)?;
     Ok(Grid::new(arr.shape(), arr.as_slice().iter().map(|value| *value != 0.0).collect())?)
 }
 
 /// Whether every item is a bool, however deep.
 pub fn is_of_bools(value: &Dynamic) -> bool {
-    if value.is_bool() || value.is::<Bools>() {
+    if value.is_bool() || value.is::<Bools>() || value.is::<MaskValue>() {
         return true;
     }
     value.read_lock::<Array>().is_some_and(|list| !list.is_empty() && list.iter().all(is_of_bools))

@@ -2,7 +2,7 @@
 
 use std::any::TypeId;
 
-use rhai::{Array, Dynamic, FuncRegistration, ImmutableString, Module, NativeCallContext};
+use rhai::{Array, Dynamic, FnPtr, FuncRegistration, ImmutableString, Module, NativeCallContext};
 
 use super::{Math, NEW_AXIS, Numpy, SessionWork, convert};
 use crate::{
@@ -108,6 +108,11 @@ fn arr_properties(module: &mut Module) {
         "tolist" => |c: NativeCallContext, a: &mut Arr| -> RhaiResult<Dynamic> { Ok(convert::list(a, &SessionWork::of(&c))?) };
         "to_list" => |c: NativeCallContext, a: &mut Arr| -> RhaiResult<Dynamic> { Ok(convert::list(a, &SessionWork::of(&c))?) };
         "copy" => |a: &mut Arr| a.clone();
+        "map" => |c: NativeCallContext, a: &mut Arr, f: FnPtr| -> RhaiResult<Array> {
+            let n = n_rows(a) as usize;
+            SessionWork::of(&c).room(n.saturating_mul(std::mem::size_of::<Dynamic>()))?;
+            (0..n).map(|i| f.call_within_context(&c, (convert::value(a.row(i)?),))).collect()
+        };
         "item" => |a: &mut Arr| -> RhaiResult<Dynamic> { single(a) };
         "astype" => |a: &mut Arr, kind: ImmutableString| as_kind(a, &kind);
         "sort" => |c: NativeCallContext, a: &mut Arr| -> RhaiResult<Arr> {
