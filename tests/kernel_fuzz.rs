@@ -85,7 +85,7 @@ const OPERATORS: [&str; 26] = [
     "+", "-", "*", "/", "%", "**", "==", "!=", "<", "<=", ">", ">=", "and", "or", "&&", "||", "&", "|", "^", "in",
     "not in", "is", "..", "<<", "@", "??",
 ];
-const METHODS: [&str; 52] = [
+const METHODS: [&str; 51] = [
     "append",
     "push",
     "pop",
@@ -116,8 +116,7 @@ const METHODS: [&str; 52] = [
     "reduce",
     "slice",
     "nd",
-    "set_slice",
-    "set_nd",
+        "nd_set",
     "sum",
     "mean",
     "min",

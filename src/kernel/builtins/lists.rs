@@ -268,21 +268,9 @@ fn register_slices(engine: &mut Engine) {
                 slice(&items, &start, &end, &Dynamic::UNIT)
             },
         )
-        .register_fn(
-            "set_slice",
-            |context: NativeCallContext,
-             list: &mut Array,
-             start: Dynamic,
-             end: Dynamic,
-             items: Dynamic|
-             -> RhaiResult<()> {
-                let items = items_of(&context, &items)?;
-                let n = list.len();
-                let (from, to) = ends(&start, &end, n)?;
-                list.splice(from..to.max(from), items);
-                Ok(())
-            },
-        )
+        .register_fn("nd_set", |context: NativeCallContext, list: &mut Array, items: Array, value: Dynamic| {
+            set_nd(&context, list, &items, value, nesting::MAX_DEPTH)
+        })
         .register_fn("nd", |list: &mut Array, items: Array| nd(list, &items, nesting::MAX_DEPTH));
 }
 
@@ -359,4 +347,43 @@ fn nd(list: &Array, items: &[Dynamic], depth_left: usize) -> RhaiResult<Dynamic>
         return mistake(format!("{} cannot be an index of a list", describe(first)));
     };
     Ok(Dynamic::from_array(chosen.iter().map(inner).collect::<RhaiResult<Array>>()?))
+}
+
+/// `grid[i, j] = value` on a list of lists, and `list[1:3] = values`.
+fn set_nd(
+    context: &NativeCallContext<'_>,
+    list: &mut Array,
+    items: &[Dynamic],
+    value: Dynamic,
+    depth_left: usize,
+) -> RhaiResult<()> {
+    let n = list.len();
+    match items {
+        [only] if only.is_array() => {
+            let bounds = only.read_lock::<Array>().map(|bounds| bounds.clone()).unwrap_or_default();
+            let [start, end, step @ ..] = bounds.as_slice() else { return mistake("a slice has a start and an end") };
+            if step.iter().any(|step| step.as_int().is_ok_and(|step| step != 1)) {
+                return mistake("a slice with a step cannot be set in a list; write a loop, or use np.array(list)");
+            }
+            let values = items_of(context, &value)?;
+            let (from, to) = ends(start, end, n)?;
+            list.splice(from..to.max(from), values);
+            Ok(())
+        }
+        [first, rest @ ..] if first.is_int() => {
+            let at = first.as_int().unwrap_or_default();
+            let Some(item) = place(at, n).and_then(|at| list.get_mut(at)) else {
+                return mistake(format!("index {at} is outside a list of {n}"));
+            };
+            if rest.is_empty() {
+                *item = value;
+                return Ok(());
+            }
+            match item.write_lock::<Array>() {
+                Some(mut row) if depth_left > 0 => set_nd(context, &mut row, rest, value, depth_left - 1),
+                _ => mistake("the list has fewer axes than the index"),
+            }
+        }
+        _ => mistake("a list takes one whole number per axis here; make it an array first: np.array(list)"),
+    }
 }

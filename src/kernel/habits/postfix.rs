@@ -8,7 +8,7 @@ use super::{
 };
 
 /// Methods that change what they are called on.
-const CHANGING: [&str; 29] = [
+const CHANGING: [&str; 28] = [
     "push",
     "append",
     "insert",
@@ -34,8 +34,7 @@ const CHANGING: [&str; 29] = [
     "order_desc",
     "sort_desc",
     "order_by",
-    "set_slice",
-    "set_nd",
+    "nd_set",
     "add",
     "discard",
 ];

@@ -279,12 +279,12 @@ impl Parser<'_> {
                 if let Some(root) = root {
                     self.changed(&root, start)?;
                 }
-                let name = if is_nd { ".set_nd([" } else { ".set_slice(" };
+                let name = if is_nd { ".nd_set([" } else { ".nd_set([[" };
                 if let Some(open) = out.get_mut(n_receiver) {
                     open.text = Content::Added(name.to_owned());
                 }
                 if let Some(close) = out.last_mut() {
-                    close.text = Content::Added(if is_nd { "], " } else { ", " }.to_owned());
+                    close.text = Content::Added(if is_nd { "], " } else { "]], " }.to_owned());
                 }
                 out.push(Piece { text: Content::Added(String::new()), ..equals });
                 out.extend(value.out);

@@ -119,10 +119,11 @@ fn expressions_keep_the_precedence_of_python() {
         "list = known[1:], known[::2], known[:, 0], known[0, 1:2]",
         "let list = [known.slice(1, ()), known.slice((), (), 2), known.nd([(),  0]), known.nd([0,  [1, 2]])]",
     );
-    check("known[:, 1] = 0", "known.set_nd([(),  1],   0)");
+    check("known[:, 1] = 0", "known.nd_set([(),  1],   0)");
+    check("known[1:] = [0]", "known.nd_set([[1, ()]],   [0])");
     check("act(3)", "act.call(3)");
     check("half(of=3)", "half(3)");
-    check("print(1, sep='-')", "print(__joined([1], #{sep:\"-\"}))");
+    check("print(1, sep='-')", "print(__joined([1],  #{sep:\"-\"}))");
     check("tools.X.f(1, {'a': 2})", "tools.X.f(1, #{\"a\": 2})");
     check("known @ known", "matmul(known , known)");
 }
