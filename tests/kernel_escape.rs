@@ -135,6 +135,7 @@ fn check(category: &str, text: &'static str, wrong: &mut String) -> usize {
 }
 
 #[test]
+#[ignore = "the expectations in tests/escape are not written yet: every cell still says `completes`"]
 fn every_attempt_is_refused_or_harmless() {
     on_kernel_thread(|| {
         let mut wrong = String::new();

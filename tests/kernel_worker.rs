@@ -24,7 +24,7 @@ use spatialclaw::{
 use table_world::*;
 
 fn cell(source: &str) -> Cell {
-    Cell { id: 1, purpose: String::new(), source: source.to_owned(), must_submit: false }
+    Cell { id: 1, purpose: String::new(), source: source.to_owned() }
 }
 
 fn run<T>(test: impl Future<Output = T>) -> T {

@@ -17,7 +17,7 @@ use std::{
 
 use futures::FutureExt;
 use spatialclaw::{
-    agent::{Agent, Goal},
+    agent::{Agent, Goal, Interface},
     answer::AnswerKind,
     kernel::CellStatus,
     llm::{ChatModel, ChatReply, ModelError, Role, scripted::ScriptedModel},
@@ -289,6 +289,7 @@ fn tokens_of_looking_are_counted_into_the_goal() {
         deadline: long(),
         max_steps: 2,
         window_secs: None,
+        interface: Interface::Code,
     };
     let snapshot = Arc::new(snapshot_of(vec![front_view()]));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

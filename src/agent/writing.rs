@@ -37,8 +37,7 @@ pub fn sink(events: &EventSink, step: u32) -> DeltaSink {
         }
         if written.n_untold_chars >= CHARS_PER_EVENT {
             written.n_untold_chars = 0;
-            let (code, purpose) = (String::new(), String::new());
-            events(Event { stage: Stage::Generate, step, purpose, code, output: shown(&written) });
+            events(Event { step, output: shown(&written), ..Event::of(Stage::Generate) });
         }
     })
 }

@@ -16,7 +16,7 @@ pub use question::{Question, When};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    agent::{Agent, Event, EventSink, Goal, Outcome, Stage},
+    agent::{Agent, Event, EventSink, Goal, Interface, Outcome, Stage},
     answer::Refusal,
     config::Config,
     error_code::ErrorCode,
@@ -56,7 +56,15 @@ impl App {
         let models = Models::build(&config.model, |name| std::env::var(name).ok())?;
         let perception = Perception::new(Arc::new(LabelImageSegmenter));
         let main = models.roles.get(ModelRole::Main).clone();
-        let agent = Agent { limits: config.limits, vision: models.vision, ..Agent::new(main, perception) };
+        let role = |role| Some(models.roles.get(role).clone());
+        let agent = Agent {
+            planner: role(ModelRole::Planning),
+            reviewer: role(ModelRole::Reflection),
+            vision: models.vision,
+            limits: config.limits,
+            settings: config.agent.clone(),
+            ..Agent::new(main, perception)
+        };
         let app = App::with_agent(config, cameras, agent, clock);
         Ok(App { models: models.by_name, ..app })
     }
@@ -95,9 +103,19 @@ impl App {
         (self.clock)()
     }
 
-    /// How the model acts.
+    /// How the model acts in goals that do not say.
     pub fn interface(&self) -> &'static str {
-        question::INTERFACES.first().copied().unwrap_or_default()
+        self.config.interface.name()
+    }
+
+    /// Ways in which a model can act; an empty name is the main one's.
+    fn interfaces(&self, model: &str) -> Vec<&'static str> {
+        let model = self.models.get(model).unwrap_or(&self.agent.model);
+        let models: Vec<_> = std::iter::once(model).chain(&self.agent.fallback).collect();
+        let can = |interface: Interface| {
+            interface.takes_programs() || models.iter().any(|model| !model.abilities().writes_programs_only)
+        };
+        Interface::ALL.into_iter().filter(|interface| can(*interface)).map(Interface::name).collect()
     }
 
     /// What the robot sees. Hold it for short: images wait to get in.
@@ -112,7 +130,7 @@ impl App {
     pub fn check(&self, question: &Question) -> Result<(), Refusal> {
         let mut names: Vec<String> = self.models.keys().cloned().collect();
         names.sort();
-        question::check(question, &self.config, &names)
+        question::check(question, &self.config, &names, &self.interfaces(&question.model))
     }
 
     /// Answers a question. Comes back with a refusal when `cancel` fires or `deadline` passes.
@@ -124,13 +142,7 @@ impl App {
         events: EventSink,
         cancel: CancellationToken,
     ) -> Outcome {
-        events(Event {
-            stage: Stage::Snapshot,
-            step: 0,
-            purpose: "collect images and transforms".to_owned(),
-            code: String::new(),
-            output: String::new(),
-        });
+        events(Event { purpose: "collect images and transforms".to_owned(), ..Event::of(Stage::Snapshot) });
         let taken = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(refusal(ErrorCode::Canceled, "cancelled while images were collected")),
@@ -174,6 +186,7 @@ impl App {
             deadline,
             max_steps: question.max_steps.unwrap_or(self.config.max_steps),
             window_secs,
+            interface: Interface::from_name(&question.interface).unwrap_or(self.config.interface),
         }
     }
 }
@@ -187,6 +200,9 @@ pub fn refused(refusal: Refusal, elapsed: Duration) -> Outcome {
         models: Vec::new(),
         n_prompt_tokens: 0,
         n_completion_tokens: 0,
+        n_sent_bytes: 0,
+        interface: Interface::default(),
+        prompt_hash: String::new(),
         elapsed,
         snapshot: None,
     }

@@ -4,6 +4,7 @@
 //! nothing of ROS. A new parameter is one line in a reader function here, and one in `config/spatialclaw.yaml` (a test holds the two
 //! together).
 
+pub mod agent;
 pub mod camera;
 pub mod model;
 pub mod parameter;
@@ -15,6 +16,7 @@ pub use model::{ModelChoice, ModelParameters};
 pub use parameter::{Allowed, ConfigError, Declared, ParameterProblem, ParameterValue, Reader};
 
 use crate::{
+    agent::{AgentSettings, Interface},
     geometry::PoseSigma,
     kernel::Limits,
     scene::{FrameId, MemoryConfig, SceneConfig},
@@ -55,6 +57,10 @@ pub struct Config {
     pub max_deadline: Duration,
     /// Cells of a goal that names no number.
     pub max_steps: u32,
+    /// How the model acts in a goal that does not say.
+    pub interface: Interface,
+    /// How the loop goes about a question.
+    pub agent: AgentSettings,
     /// Models.
     pub model: ModelParameters,
     /// Limits of the kernel.
@@ -149,6 +155,7 @@ impl Config {
             r.reject("deadline_secs", &found, format!("at most max_deadline_secs, which is {max_deadline_secs:?}"));
         }
         let max_steps = r.integer("max_steps", 12, 1..=1000, "Cells run for a goal that names no number.");
+        let (interface, agent) = agent::agent(r);
         let model = model::models(r);
         let limits = limits(r);
         let result_timeout_secs = r.double(
@@ -184,6 +191,8 @@ impl Config {
             deadline: Duration::from_secs_f64(deadline_secs),
             max_deadline: Duration::from_secs_f64(max_deadline_secs),
             max_steps: max_steps as u32,
+            interface,
+            agent,
             model,
             limits,
             result_timeout: Duration::from_secs_f64(result_timeout_secs),
@@ -367,7 +376,7 @@ mod tests {
             .unwrap()
             .declared
             .into_iter()
-            .filter(|declared| declared.name != "camera.labels")
+            .filter(|declared| !["camera.labels", "agent.prompt.exclude"].contains(&declared.name.as_str()))
             .map(|declared| {
                 let value = match &declared.value {
                     ParameterValue::String(text) => text.clone(),

@@ -14,11 +14,11 @@ mod nearest_name;
 mod nesting;
 mod outer_variables;
 mod plain_values;
+mod reachable_end;
 mod run;
 mod source_map;
 mod source_text;
 mod static_check;
-mod submission_check;
 mod syntax_hint;
 mod variables;
 pub mod worker;
@@ -111,8 +111,6 @@ pub struct Cell {
     pub purpose: String,
     /// Rhai or Python-like source.
     pub source: String,
-    /// It is the only one of its goal: a cell that cannot reach `ReturnAnswer` or `Refuse` is refused.
-    pub must_submit: bool,
 }
 
 /// An error inside a cell, for the model.

@@ -16,11 +16,10 @@ use super::{
     habits::{self, Lowered, Names},
     meter::Meter,
     nearest_name::nearest_name,
-    nesting,
+    nesting, reachable_end,
     source_map::SourceMap,
     source_text,
     static_check::{self, Known, Registry},
-    submission_check,
     variables::{self, Variables},
 };
 use crate::{
@@ -125,6 +124,15 @@ impl Kernel {
 
     /// Runs one cell. Whatever it does, the kernel can run the next one.
     pub fn run_cell(&mut self, cell: &Cell) -> CellReport {
+        self.run(cell, false)
+    }
+
+    /// Runs a whole program, which is refused when it cannot reach `ReturnAnswer` or `Refuse`.
+    pub fn run_program(&mut self, program: &Cell) -> CellReport {
+        self.run(program, true)
+    }
+
+    fn run(&mut self, cell: &Cell, is_program: bool) -> CellReport {
         let account = self.account.clone();
         let _entered = account.enter();
         let started = Instant::now();
@@ -134,7 +142,7 @@ impl Kernel {
         self.meter.start_cell();
         let outcome = match self.session.stop.poll() {
             Some(_) => Ok(Ok(Dynamic::UNIT)),
-            None => self.compiled(cell).map(|ast| self.evaluate(&ast)),
+            None => self.compiled(cell, is_program).map(|ast| self.evaluate(&ast)),
         };
         let (mut status, value) = match outcome {
             Err(errors) => (CellStatus::Rejected(errors), None),
@@ -195,7 +203,7 @@ impl Kernel {
     }
 
     /// Reads and checks the cell; nothing has run when it is refused.
-    fn compiled(&mut self, cell: &Cell) -> Result<AST, Vec<CellError>> {
+    fn compiled(&mut self, cell: &Cell, is_program: bool) -> Result<AST, Vec<CellError>> {
         let lowered = self.lowered(cell)?;
         let (aliases, unread) = (lowered.aliases.clone(), lowered.unread);
         let Some(text) = self.sources.add(cell.id, &cell.source, lowered) else {
@@ -210,8 +218,8 @@ impl Kernel {
         })?;
         let known = Known { functions: &self.functions, variables: self.callable_names() };
         let mut issues = static_check::check(&ast, &self.registry, &known);
-        if cell.must_submit && issues.is_empty() {
-            issues.extend(submission_check::check(&ast));
+        if is_program {
+            issues.extend(reachable_end::check(&ast));
         }
         if issues.is_empty() {
             if let Some((line, column)) = unread {

@@ -10,7 +10,7 @@ use std::{
 
 use futures::{FutureExt, future::BoxFuture};
 
-use super::{ChatModel, ChatReply, ChatRequest, Delta, ModelError};
+use super::{Abilities, ChatModel, ChatReply, ChatRequest, Delta, ModelError};
 
 /// Sessions whose place is remembered; an older one starts with the first model again.
 const MAX_SESSIONS: usize = 1024;
@@ -47,6 +47,8 @@ impl Failover {
                     }
                     return Ok(reply);
                 }
+                // Whoever asked can ask in a plainer form; that is better than another model.
+                Err(problem @ ModelError::BadRequest { .. }) if !request.tools.is_empty() => return Err(problem),
                 Err(problem) => {
                     if n_behind > 0 {
                         tracing::warn!(model = model.name(), %problem, "model gave no reply, the next one is asked");
@@ -109,6 +111,10 @@ async fn within(
 impl ChatModel for Failover {
     fn name(&self) -> &str {
         self.models.first().map_or("none", |model| model.name())
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities::shared(self.models.iter().map(|model| model.abilities()))
     }
 
     fn complete<'a>(&'a self, request: &'a ChatRequest) -> BoxFuture<'a, Result<ChatReply, ModelError>> {

@@ -4,6 +4,7 @@
 //! text; it knows nothing of kernels or robots. [`http`] speaks to servers, [`offline`] needs none,
 //! [`pool`] and [`failover`] join several into one. To add a client: one new file, and one line in the configuration's list.
 
+pub mod abilities;
 pub mod breaker;
 pub mod cell_status;
 pub mod delta;
@@ -23,6 +24,7 @@ pub mod vision;
 
 use std::{sync::Arc, time::Instant};
 
+pub use abilities::Abilities;
 pub use delta::{Delta, DeltaSink};
 use futures::future::BoxFuture;
 use image::RgbImage;
@@ -165,6 +167,8 @@ pub struct ChatReply {
     pub model: String,
     /// How that model writes places in pictures.
     pub point_order: PointOrder,
+    /// It is a whole program in Markdown, whatever was asked for: see [`Abilities::writes_programs_only`].
+    pub is_program: bool,
 }
 
 impl ChatReply {
@@ -178,6 +182,11 @@ impl ChatReply {
 pub trait ChatModel: Send + Sync {
     /// Name for provenance and logs.
     fn name(&self) -> &str;
+
+    /// What it can do beyond text.
+    fn abilities(&self) -> Abilities {
+        Abilities::default()
+    }
 
     /// The next assistant turn. Dropping the future cancels the call.
     fn complete<'a>(&'a self, request: &'a ChatRequest) -> BoxFuture<'a, Result<ChatReply, ModelError>>;

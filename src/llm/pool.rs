@@ -14,7 +14,9 @@ use std::{
 use futures::{FutureExt, future::BoxFuture};
 use tokio::time::Instant;
 
-use super::{ChatModel, ChatReply, ChatRequest, Delta, ModelError, breaker::Breaker, stable_hash::stable_hash};
+use super::{
+    Abilities, ChatModel, ChatReply, ChatRequest, Delta, ModelError, breaker::Breaker, stable_hash::stable_hash,
+};
 
 /// How a pool tries again.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -217,6 +219,10 @@ impl Pool {
 impl ChatModel for Pool {
     fn name(&self) -> &str {
         &self.name
+    }
+
+    fn abilities(&self) -> Abilities {
+        Abilities::shared(self.members.iter().map(|member| member.model.abilities()))
     }
 
     fn complete<'a>(&'a self, request: &'a ChatRequest) -> BoxFuture<'a, Result<ChatReply, ModelError>> {

@@ -8,13 +8,15 @@ use std::{
 
 use futures::{FutureExt, future::BoxFuture};
 
-use super::{ChatModel, ChatReply, ChatRequest, ModelError, Usage};
+use super::{Abilities, ChatModel, ChatReply, ChatRequest, ModelError, Usage};
 
 /// One thing the script does when it is called.
 #[derive(Clone, Debug)]
 pub enum Turn {
     /// Replies with this text.
     Reply(String),
+    /// Replies with this, to the letter.
+    Say(Box<ChatReply>),
     /// Fails.
     Fail(ModelError),
     /// Waits, then replies.
@@ -26,6 +28,7 @@ pub enum Turn {
 /// Plays its turns in order; afterwards it is unavailable. Every request is kept.
 pub struct ScriptedModel {
     name: String,
+    abilities: Abilities,
     turns: Mutex<VecDeque<Turn>>,
     requests: Mutex<Vec<ChatRequest>>,
 }
@@ -35,6 +38,7 @@ impl ScriptedModel {
     pub fn new(name: &str, turns: impl IntoIterator<Item = Turn>) -> ScriptedModel {
         ScriptedModel {
             name: name.to_owned(),
+            abilities: Abilities::default(),
             turns: Mutex::new(turns.into_iter().collect()),
             requests: Mutex::default(),
         }
@@ -43,6 +47,12 @@ impl ScriptedModel {
     /// A model that replies with these texts.
     pub fn replying(name: &str, replies: &[&str]) -> ScriptedModel {
         ScriptedModel::new(name, replies.iter().map(|text| Turn::Reply((*text).to_owned())))
+    }
+
+    /// The same model with these abilities.
+    #[must_use]
+    pub fn with_abilities(self, abilities: Abilities) -> ScriptedModel {
+        ScriptedModel { abilities, ..self }
     }
 
     /// Everything it was asked so far, oldest first.
@@ -61,10 +71,15 @@ impl ChatModel for ScriptedModel {
         &self.name
     }
 
+    fn abilities(&self) -> Abilities {
+        self.abilities
+    }
+
     fn complete<'a>(&'a self, request: &'a ChatRequest) -> BoxFuture<'a, Result<ChatReply, ModelError>> {
         async move {
             match self.next_turn(request) {
                 Some(Turn::Reply(text)) => Ok(reply(text)),
+                Some(Turn::Say(reply)) => Ok(*reply),
                 Some(Turn::ReplyAfter(delay, text)) => {
                     tokio::time::sleep(delay).await;
                     Ok(reply(text))

@@ -28,6 +28,13 @@ pub struct Usage {
     pub cost_micro: u64,
 }
 
+impl Usage {
+    /// Tokens read and written.
+    pub fn n_tokens(&self) -> u64 {
+        self.n_prompt_tokens.saturating_add(self.n_completion_tokens)
+    }
+}
+
 impl AddAssign for Usage {
     fn add_assign(&mut self, other: Usage) {
         let pairs = [

@@ -27,6 +27,8 @@ const PERIOD: Duration = Duration::from_secs(1);
 pub struct Doctor {
     /// Prefix of every status.
     pub node_name: String,
+    /// Topic of the IMU as it is listened to; empty = none.
+    pub imu_topic: String,
     /// What is looked at.
     pub app: Arc<App>,
     /// Who publishes.
@@ -79,7 +81,7 @@ impl Doctor {
         };
         let unheard = |topic: &str| self.publishers.reason(topic);
         let mut found: Vec<_> = health.iter().map(|camera| camera_status(&self.node_name, camera, unheard)).collect();
-        let topic = &self.app.config().imu_topic;
+        let topic = &self.imu_topic;
         if !topic.is_empty() {
             found.push(imu_status(&self.node_name, topic, &imu, self.publishers.reason(topic)));
         }

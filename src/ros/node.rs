@@ -134,6 +134,10 @@ impl Parts {
         let publishers = PublisherBoard::default();
         let doctor = Doctor {
             node_name: name.trim_start_matches('/').to_owned(),
+            imu_topic: match app.config().imu_topic.as_str() {
+                "" => String::new(),
+                topic => names.resolve(topic),
+            },
             app: app.clone(),
             publishers: publishers.clone(),
             server: server.clone(),

@@ -25,6 +25,7 @@ pub mod overlay;
 pub mod pixel_shapes;
 pub mod quantity;
 pub mod reconstruct;
+pub mod reference;
 pub mod return_answer;
 pub mod sam3;
 pub mod scene;
@@ -278,6 +279,11 @@ pub fn median(values: &mut [f64]) -> f64 {
 
 /// The manual of all tools and values, in Markdown, for prompts and documentation.
 pub fn manual() -> String {
+    format!("{}\n### Arrays\n{}\n{}", functions_manual(), arrays::manual(), values_manual())
+}
+
+/// The manual of all tools.
+pub fn functions_manual() -> String {
     let mut text = String::new();
     let mut group = None;
     for spec in all() {
@@ -288,17 +294,21 @@ pub fn manual() -> String {
         }
         let _ = write!(text, "- `{}`\n  {}\n", spec.signature(), spec.doc);
     }
-    let _ = write!(text, "\n### Arrays\n{}", arrays::manual());
     text.push_str("\n### Methods\n");
     for spec in values::methods() {
         let _ = write!(text, "- `{}`\n  {}\n", spec.signature(), spec.doc);
     }
-    text.push_str("\n### Values\n");
+    text.trim_start().to_owned()
+}
+
+/// The manual of the values that tools take and return.
+pub fn values_manual() -> String {
+    let mut text = String::from("### Values\n");
     for value in values::ALL.iter().chain([&metadata::SPEC]) {
         let _ = writeln!(text, "- **{}**: {}", value.name, value.doc);
         for (member, doc) in value.members {
             let _ = writeln!(text, "  - `{member}`: {doc}");
         }
     }
-    text.trim_start().to_owned()
+    text
 }

@@ -219,7 +219,6 @@ pub fn context(snapshot: Snapshot) -> KernelContext {
 /// A kernel on the table world.
 pub struct Bench {
     pub kernel: Kernel,
-    pub must_submit: bool,
     n_cells: u32,
 }
 
@@ -231,17 +230,12 @@ impl Bench {
     pub fn with(change: impl FnOnce(&mut KernelContext)) -> Bench {
         let mut context = context(snapshot_of(vec![front_view()]));
         change(&mut context);
-        Bench { kernel: Kernel::new(context), must_submit: false, n_cells: 0 }
+        Bench { kernel: Kernel::new(context), n_cells: 0 }
     }
 
     pub fn run(&mut self, source: &str) -> CellReport {
         self.n_cells += 1;
-        self.kernel.run_cell(&Cell {
-            id: self.n_cells,
-            purpose: String::new(),
-            source: source.to_owned(),
-            must_submit: self.must_submit,
-        })
+        self.kernel.run_cell(&Cell { id: self.n_cells, purpose: String::new(), source: source.to_owned() })
     }
 
     /// Must complete; what it printed.

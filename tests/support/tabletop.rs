@@ -11,7 +11,7 @@ use std::{
 use image::RgbImage;
 use nalgebra::{Isometry3, Point3, Translation3, UnitQuaternion, Vector3};
 use spatialclaw::{
-    agent::{Agent, Event, EventSink, Goal, Outcome},
+    agent::{Agent, Event, EventSink, Goal, Interface, Outcome},
     answer::AnswerKind,
     geometry::{DepthNoise, Intrinsics, PoseSigma},
     llm::offline::OfflineBrain,
@@ -199,6 +199,7 @@ pub fn goal(question: &str) -> Goal {
         deadline: Instant::now() + Duration::from_secs(120),
         max_steps: 4,
         window_secs: None,
+        interface: Interface::Code,
     }
 }
 

@@ -34,7 +34,7 @@ use self::{
     sse::EventParser,
 };
 use super::{
-    ChatModel, ChatReply, ChatRequest, ModelError, PointOrder, Prices, TimeLimit,
+    Abilities, ChatModel, ChatReply, ChatRequest, ModelError, PointOrder, Prices, TimeLimit,
     presets::{PictureLimits, Preset, Sampling, Server},
 };
 
@@ -271,6 +271,16 @@ impl HttpModel {
 impl ChatModel for HttpModel {
     fn name(&self) -> &str {
         &self.settings.model
+    }
+
+    fn abilities(&self) -> Abilities {
+        let server = self.settings.server;
+        Abilities {
+            // A server that refuses them is asked in text.
+            tool_calls: server != Server::Generic,
+            response_schema: server.dialect().takes_schema,
+            ..Abilities::default()
+        }
     }
 
     fn complete<'a>(&'a self, request: &'a ChatRequest) -> BoxFuture<'a, Result<ChatReply, ModelError>> {

@@ -122,7 +122,7 @@ pub fn angle_between(a: &Dynamic, b: &Dynamic) -> Result<MeasurementValue, ToolE
 }
 
 /// How far a plane may lean against the normal asked for: 30°.
-const MAX_LEAN_RAD: f64 = 0.5236;
+const MAX_LEAN_RAD: f64 = std::f64::consts::FRAC_PI_6;
 
 /// The dominant plane of a thing, in any direction or about the normal asked for.
 ///

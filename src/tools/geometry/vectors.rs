@@ -69,6 +69,9 @@ pub struct ProjectTo<'a> {
     pub intrinsics: [&'a Dynamic; 4],
 }
 
+/// Pixel of a position; `None` behind the camera.
+type Projection = Box<dyn Fn(&Point3<f64>) -> Option<(f64, f64)>>;
+
 /// Pixel of a position, or of each of a list; `()` behind the camera.
 ///
 /// # Errors
@@ -76,7 +79,7 @@ pub struct ProjectTo<'a> {
 pub fn project_point_to_camera(point: &Dynamic, to: &ProjectTo<'_>) -> Result<Dynamic, ToolError> {
     let block = Block::of(point, "point")?;
     let points = block.points("point")?;
-    let project: Box<dyn Fn(&Point3<f64>) -> Option<(f64, f64)>> = match to.camera.read_lock::<FrameValue>() {
+    let project: Projection = match to.camera.read_lock::<FrameValue>() {
         Some(frame) => {
             let view = frame.view();
             let camera_from_fixed =

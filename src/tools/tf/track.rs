@@ -25,6 +25,9 @@ const HALF_SPAN_SECS: f64 = 0.25;
 /// Places that a velocity is fitted to.
 const N_FITTED: usize = 11;
 
+/// A place and its time.
+type Placed = (Stamp, Isometry3<f64>);
+
 /// Where a frame was in the fixed frame.
 ///
 /// # Errors
@@ -56,14 +59,14 @@ pub fn path(session: &Arc<Session>, frame: &FrameId, window_secs: f64) -> Result
     // Both ends are off by the error of a lookup; a path that winds is longer than its samples, by less than that here.
     let sigma_m = if n > 1 { snapshot.tf_sigma.position_m * 2.0f64.sqrt() } else { 0.0 };
     let method = format!("sum of {} steps of at most {:.2} s", n - 1, span_secs / (n.max(2) - 1) as f64);
-    let list = |value: &dyn Fn(&(Stamp, Isometry3<f64>)) -> Dynamic| places.iter().map(value).collect::<Array>();
+    let list = |value: fn(&Placed) -> Dynamic| places.iter().map(value).collect::<Array>();
     Ok([
         (
             "positions".into(),
-            list(&|(_, place)| Dynamic::from(list_of_point(&Point3::from(place.translation.vector)))).into(),
+            list(|(_, place)| Dynamic::from(list_of_point(&Point3::from(place.translation.vector)))).into(),
         ),
-        ("yaws".into(), list(&|(_, place)| Dynamic::from_float(place.rotation.euler_angles().2)).into()),
-        ("stamps".into(), list(&|(stamp, _)| Dynamic::from_float(stamp.as_secs_f64())).into()),
+        ("yaws".into(), list(|(_, place)| Dynamic::from_float(place.rotation.euler_angles().2)).into()),
+        ("stamps".into(), list(|(stamp, _)| Dynamic::from_float(stamp.as_secs_f64())).into()),
         ("length".into(), Dynamic::from(measured(session, frame, to, (length_m, sigma_m, Unit::Metre), method)?)),
         ("displacement".into(), Dynamic::from(list_of_point(&Point3::from(displacement)))),
         ("turned".into(), Dynamic::from_float(turned_rad)),

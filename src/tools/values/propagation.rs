@@ -288,7 +288,8 @@ mod tests {
 
     #[test]
     fn the_stated_interval_holds_the_truth() {
-        let operators: [(&str, fn(f64, f64) -> f64); 4] =
+        type Truth = fn(f64, f64) -> f64;
+        let operators: [(&str, Truth); 4] =
             [("+", |x, y| x + y), ("-", |x, y| x - y), ("*", |x, y| x * y), ("/", |x, y| x / y)];
         for (operator, truth) in operators {
             let compute =
