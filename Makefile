@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: Apache-2.0
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-core test-ros test-demo lint clean distclean
+.PHONY: help setup build demo test test-core test-ros test-demo fuzz lint clean distclean
+SECONDS ?= 3600
 export CARGO_NET_RETRY ?= 5
 export PIP_NO_INPUT ?= 1
 
@@ -27,6 +28,9 @@ test-ros: build ## Tests of the running node
 test-demo: build ## The demo, judged by the simulator, and tests of simulator and judge
 	scripts/demo.sh
 	scripts/test_ros.sh tests/demo
+
+fuzz: ## Random cells against the kernel for SECONDS=3600; SPATIALCLAW_FUZZ_SEED=2 makes other ones
+	SPATIALCLAW_FUZZ_SECONDS=$(SECONDS) cargo test --locked --test kernel_fuzz -- --nocapture
 
 lint: setup ## Formatting and static checks
 	cargo fmt --check

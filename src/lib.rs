@@ -5,6 +5,7 @@
 //! | module | owns |
 //! |---|---|
 //! | [`error_code`] | leaf: the stable codes with which a question can be refused |
+//! | [`memory`] | whose memory is whose, and work shared between threads |
 //! | [`geometry`] | pure maths in metres and radians: quantities, cameras, clouds, planes, boxes, relations, motion |
 //! | [`array`] | arrays of numbers as numpy has them: broadcasting, reductions, linear algebra, nearest neighbours, hulls |
 //! | [`scene`] | what the robot saw and from where: images, synchronisation, buffers, transforms, snapshots |
@@ -27,6 +28,7 @@ pub mod error_code;
 pub mod geometry;
 pub mod kernel;
 pub mod llm;
+pub mod memory;
 pub mod perception;
 pub mod ros;
 pub mod scene;

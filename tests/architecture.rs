@@ -35,7 +35,7 @@ const HOMES: &[(&str, &[&str])] = &[
     ("seccompiler", &["kernel"]),
 ];
 
-const UNSAFE_FILE: &str = "kernel/memory_quota.rs";
+const UNSAFE_FILE: &str = "memory/account.rs";
 const MAX_LINES: usize = 800;
 
 struct SourceFile {

@@ -232,7 +232,6 @@ fn a_throw_can_be_caught_and_read() {
 fn unknown_names_are_refused_with_what_was_meant() {
     check_refusals(&[
         ("let count = 1; cuont", "1:16 variable `cuont` is not defined; did you mean `count`?"),
-        ("\n  z = 3;", "2:3 variable `z` is new; write `let z = ...`"),
         ("let l = []; l.psuh(5);", "1:15 no value has a method `psuh`; did you mean `push`?"),
         ("nosuch(1);", "1:1 function `nosuch` does not exist"),
         ("pritn(1);", "1:1 function `pritn` does not exist; did you mean `print`?"),
@@ -265,12 +264,15 @@ fn unknown_names_are_refused_with_what_was_meant() {
             "1:1 function `surface_distance` does not exist; did you mean tools.Geometry.surface_distance(a: Object | Points, b: \
              Object | Points) -> Measurement?",
         ),
-        ("let f = |x| x; f(1)", "1:16 `f` is a variable; a closure in it is called with `f.call(...)`"),
         (
             "let x = 1; fn g(a) { a * x }",
             "1:26 variable `x` is not defined; functions see only their parameters, tools, InputImages and Metadata",
         ),
-        ("1 < 2 < 3", "1:7 comparisons cannot be chained; write `a < b && b < c`"),
+        (
+            "sqrt(4) < sqrt(5) < sqrt(6)",
+            "1:1 comparisons cannot be chained here; write `sqrt(4) < sqrt(5) && sqrt(5) < sqrt(6)`; the line would be: sqrt(4) < \
+             sqrt(5) && sqrt(5) < sqrt(6)",
+        ),
         ("if false { nosuch(); }", "1:12 function `nosuch` does not exist"),
         (
             "fn never() { tools.Nope.x() }",
@@ -361,29 +363,6 @@ fn closed_doors_stay_closed_by_computed_names() {
 }
 
 #[test]
-fn habits_of_python_are_answered_with_the_right_form() {
-    check_refusals(&[
-        ("def f(x):\n    return x", "1:1 `def` is not defined; functions are written `fn name(a, b) { ... }`"),
-        ("let a = 1\nlet b = 2;", "2:1 Expecting ';' to terminate this statement; add `;` at the end of line 1"),
-        (
-            "let x = 1;\nif x == 1:\n    print(x)",
-            "2:10 Expecting '{' to start a statement block; blocks are written with braces: `if condition { ... }`, `for x in list { \
-             ... }`",
-        ),
-        (
-            "let x = 1; print(f\"{x}\")",
-            "1:18 `f` is not defined; formatted text is written in back-ticks: `mug at ${fmt(x, 3)} m`",
-        ),
-        ("let s = 'text';", "1:9 Invalid character: 'text'; strings are written in double quotes"),
-        ("let go = 1;", "1:5 'go' is a reserved keyword; choose another name"),
-        (
-            "let bb = 7 // 2",
-            "1:12 `//` starts a comment here, so the rest of the line would be lost; for whole-number division write int_div(a, b)",
-        ),
-    ]);
-}
-
-#[test]
 fn wrong_values_are_named() {
     check_failures(&[
         ("sqrt(\"a\")", "1:1 x is the string \"a\", wanted numbers: an Arr or a list"),
@@ -403,7 +382,7 @@ fn wrong_values_are_named() {
             "1:25 Object has no property `colour`; it has .label .id .score .camera .stamp .frame .n_pixels .points .center .size .box",
         ),
         ("throw \"no\";", "1:1 thrown: no"),
-        ("if tools.Scene.count(\"mug\") { }", "1:9 wanted bool, found Measurement"),
+        ("if tools.Scene.count(\"mug\") { }", "1:9 wanted bool, found Measurement; write `x.value > 0`"),
     ]);
 }
 
@@ -441,8 +420,7 @@ fn recursion_and_nested_code_end() {
         assert_eq!(bench.hits_limit("let f = |f, n| f.call(f, n + 1); f.call(f, 0)"), deep);
         let nested = format!("{}1{}", "(".repeat(5000), ")".repeat(5000));
         assert!(
-            bench.refuses(&nested)[0]
-                .ends_with("Expression exceeds maximum complexity; give parts of the expression to variables")
+            bench.refuses(&nested)[0].ends_with("nested more than 150 deep; give parts of the expression to variables")
         );
         let many: String = (0..600).map(|i| format!("let v{i} = {i};")).collect();
         assert_eq!(bench.hits_limit(&many), "there are too many variables; put values into a list or map");

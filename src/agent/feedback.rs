@@ -214,9 +214,12 @@ mod tests {
             stdout: String::new(),
             value: None,
             variables: vec![],
+            unchanged: vec![],
+            left_out: crate::kernel::LeftOut::default(),
             pictures: vec![],
             submission: None,
             n_tool_calls: 3,
+            memory: crate::kernel::MemoryUse::default(),
             elapsed: Duration::from_millis(120),
         }
     }

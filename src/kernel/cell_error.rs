@@ -62,7 +62,10 @@ pub fn of_run(error: &EvalAltResult, map: &SourceMap, cell: u32) -> CellError {
     let (inner, calls) = innermost(error);
     let own = calls.iter().find_map(|(_, position)| map.place(*position).filter(|place| place.cell == cell));
     let place = map.place(inner.position());
-    let (message, code) = words(inner);
+    let (mut message, code) = words(inner);
+    if let Some(hint) = place.filter(|place| place.cell == cell).and_then(|place| condition_hint(inner, place, map)) {
+        message = format!("{message}; {hint}");
+    }
     let called = calls.last().map(|(name, _)| if name.starts_with("anon$") { "a closure" } else { *name });
     let (place, message) = match (place, called) {
         (Some(place), Some(name)) if place.cell != cell => {
@@ -77,6 +80,36 @@ pub fn of_run(error: &EvalAltResult, map: &SourceMap, cell: u32) -> CellError {
         (place, _) => (place.or(own), message),
     };
     CellError { code, ..at(place, message) }
+}
+
+/// How the condition that was meant is written, with the model's own words.
+fn condition_hint(error: &EvalAltResult, place: Place, map: &SourceMap) -> Option<String> {
+    let (found, negation) = match error {
+        EvalAltResult::ErrorMismatchDataType(wanted, found, _) if wanted == "bool" => (readable(found), None),
+        EvalAltResult::ErrorFunctionNotFound(signature, _) => {
+            let inside = signature.strip_prefix("! (")?.strip_suffix(')')?;
+            (readable(inside), Some("not "))
+        }
+        _ => return None,
+    };
+    let line = map.line(place.line);
+    let from: String = line.chars().skip(place.column?.checked_sub(1)?).collect();
+    let from = from.trim_start_matches(['!', ' ', '(']).trim_start_matches("not ").trim_start();
+    let path: String = from.chars().take_while(|c| c.is_alphanumeric() || matches!(c, '_' | '.')).collect();
+    let name = if path.is_empty() || from.chars().nth(path.chars().count()) == Some('(') { "x" } else { path.as_str() };
+    let is_not = negation.is_some();
+    let sign = |holds: &'static str, otherwise: &'static str| if is_not { otherwise } else { holds };
+    let condition = match found.as_str() {
+        "list" | "string" | "map" | "dict" | "Dict" | "Points" => format!("len({name}) {} 0", sign(">", "==")),
+        "int" | "float" => format!("{name} {} 0", sign("!=", "==")),
+        "()" => format!("{name} {} None", sign("!=", "==")),
+        "Measurement" => format!("{name}.value {} 0", sign(">", "<=")),
+        "Relation" => format!("{}{name}.holds", sign("", "not ")),
+        "Displacement" => format!("{}{name}.moved", sign("", "not ")),
+        "Bools" => format!("{name}.any()` or `{name}.all()"),
+        _ => return Some(format!("an {found} is neither true nor false; compare one of its properties")),
+    };
+    Some(format!("write `{condition}`"))
 }
 
 fn function(name: &str) -> String {
@@ -141,6 +174,7 @@ fn function_not_found(signature: &str) -> String {
         (operator, [left, right]) if !operator.starts_with(|c: char| c.is_alphanumeric() || c == '_') => {
             format!("`{operator}` does not work between {left} and {right}{}", operator_hint(left, right))
         }
+        ("!", [found]) => format!("`not` wants a bool, found {found}"),
         (name, []) => format!("`{name}()` needs arguments"),
         (name, types) => format!("`{name}` does not take ({})", types.join(", ")),
     }
@@ -153,6 +187,8 @@ fn operator_hint(left: &str, right: &str) -> &'static str {
         "; take its items"
     } else if [left, right].contains(&"()") {
         "; one of them is nothing, ()"
+    } else if [left, right].contains(&"a variable without a value") {
+        "; it is set only in a branch that did not run, so set it before"
     } else {
         ""
     }
@@ -205,6 +241,8 @@ fn readable(text: &str) -> String {
 fn short_name(path: &str) -> &str {
     let name = path.rsplit("::").next().unwrap_or(path);
     [
+        ("Dict", "dict"),
+        ("Unset", "a variable without a value"),
         ("ObjectValue", "Object"),
         ("PointsValue", "Points"),
         ("MeasurementValue", "Measurement"),

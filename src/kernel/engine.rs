@@ -4,7 +4,13 @@ use std::sync::Arc;
 
 use rhai::{Engine, Module, OptimizationLevel, Scope, Token};
 
-use super::{Limits, guards, meter::Meter, plain_values, prelude};
+use super::{
+    Limits,
+    builtins::{self, Dicts},
+    guards,
+    meter::Meter,
+    plain_values,
+};
 use crate::tools::{self, Session};
 
 /// Nested expressions at the top level and within functions.
@@ -28,10 +34,28 @@ pub const CLOSED: &[(&str, &str)] = &[
     ("take", "copy the value: let b = a"),
     ("open", "cells cannot read files; images are in InputImages"),
     ("input", "cells cannot ask"),
+    ("exec", "write the code directly"),
+    ("compile", "write the code directly"),
+    ("quit", "use ReturnAnswer(value) or Refuse(code, message)"),
+    ("globals", "variables are used by their names"),
+    ("locals", "variables are used by their names"),
+    ("vars", "variables are used by their names"),
+    ("dir", "an unknown property is answered with those there are"),
+    ("getattr", "write the property: x.name"),
+    ("setattr", "values of tools do not change"),
+    ("hasattr", "an unknown property is answered with those there are"),
+    ("__import__", "everything is in scope already: tools, InputImages, Metadata"),
+    ("get_fn_metadata_list", "the tools are in the manual"),
+    ("back_trace", "errors name their line"),
 ];
 
 /// An engine and the scope with the injected names.
-pub fn build(limits: &Limits, session: &Arc<Session>, meter: &Arc<Meter>) -> (Engine, Scope<'static>) {
+pub fn build(
+    limits: &Limits,
+    session: &Arc<Session>,
+    meter: &Arc<Meter>,
+    dicts: &Arc<Dicts>,
+) -> (Engine, Scope<'static>) {
     let mut engine = Engine::new();
     engine
         .set_max_call_levels(limits.max_call_depth)
@@ -42,7 +66,7 @@ pub fn build(limits: &Limits, session: &Arc<Session>, meter: &Arc<Meter>) -> (En
         .set_strict_variables(true)
         .set_fail_on_invalid_map_property(true)
         .set_optimization_level(OptimizationLevel::None)
-        // Built-in operators for numbers would win over the prelude's division.
+        // Built-in operators for numbers would win over the division in `builtins`.
         .set_fast_operators(false)
         .set_module_resolver(rhai::module_resolvers::DummyModuleResolver::new());
     for keyword in ["eval", "import", "export", "debug"] {
@@ -52,15 +76,15 @@ pub fn build(limits: &Limits, session: &Arc<Session>, meter: &Arc<Meter>) -> (En
         deprecated,
         reason = "Rhai marks it so because its signature may change between versions; the version is pinned"
     )]
-    engine.on_parse_token(|token, _, _| python_word(token));
+    engine.on_parse_token(|token, _, _| numpy_word(token));
     let printing = session.clone();
     engine.on_print(move |text| printing.print(text));
     let debugging = session.clone();
     engine.on_debug(move |text, _, _| debugging.print(text));
     meter.watch(&mut engine);
-    prelude::register(&mut engine);
     plain_values::register(&mut engine);
     guards::register(&mut engine, meter);
+    builtins::register(&mut engine, meter, dicts);
     tools::register(&mut engine, session);
 
     // A scope constant satisfies the strict check of variables but is not seen inside functions; a global module is.
@@ -74,22 +98,12 @@ pub fn build(limits: &Limits, session: &Arc<Session>, meter: &Arc<Meter>) -> (En
     (engine, scope)
 }
 
-/// Words of Python that have one meaning here too.
-fn python_word(token: Token) -> Token {
-    let word = match &token {
-        Token::Identifier(word) => word.as_str(),
-        Token::Reserved(word) => word.as_str(),
-        _ => return token,
-    };
-    match word {
-        "and" => Token::And,
-        "or" => Token::Or,
-        "not" => Token::Bang,
-        "None" => Token::Unit,
-        "True" => Token::True,
-        "False" => Token::False,
-        // Rhai keeps these for later; numpy has them as names.
-        "var" | "default" => Token::Identifier(Box::new(word.into())),
+/// Words that Rhai keeps for later and numpy has as names.
+fn numpy_word(token: Token) -> Token {
+    match &token {
+        Token::Reserved(word) if matches!(word.as_str(), "var" | "default") => {
+            Token::Identifier(Box::new(word.as_str().into()))
+        }
         _ => token,
     }
 }

@@ -35,6 +35,10 @@ fn close(engine: &mut Engine) {
         .register_fn("sleep", |_: f64| closed::<()>("sleep"))
         .register_fn("exit", || closed::<()>("exit"))
         .register_fn("exit", |_: Dynamic| closed::<()>("exit"))
+        .register_fn("get_fn_metadata_list", || closed::<()>("get_fn_metadata_list"))
+        .register_fn("get_fn_metadata_list", |_: ImmutableString| closed::<()>("get_fn_metadata_list"))
+        .register_fn("get_fn_metadata_list", |_: ImmutableString, _: i64| closed::<()>("get_fn_metadata_list"))
+        .register_fn("back_trace", || closed::<()>("back_trace"))
         .register_fn("timestamp", || closed::<()>("timestamp"))
         .register_fn("blob", || closed::<()>("blob"))
         .register_fn("blob", |_: i64| closed::<()>("blob"))
@@ -100,6 +104,24 @@ fn guard_strings(engine: &mut Engine, meter: &Arc<Meter>) {
     engine.register_fn("split", move |text: &mut ImmutableString| {
         split_at(&split, text, |text| text.len() / 2, |text| text.split_whitespace().map(item).collect())
     });
+    for (name, is_reversed) in [("split", false), ("split_rev", true)] {
+        let split = meter.clone();
+        engine.register_fn(name, move |text: &mut ImmutableString, by: ImmutableString, n: i64| {
+            split_into(&split, text, &by, count(n), is_reversed)
+        });
+        let split = meter.clone();
+        engine.register_fn(name, move |text: &mut ImmutableString, by: char, n: i64| {
+            split_into(&split, text, by.encode_utf8(&mut [0; 4]), count(n), is_reversed)
+        });
+    }
+    let split = meter.clone();
+    engine.register_fn("split_rev", move |text: &mut ImmutableString, by: ImmutableString| {
+        split_into(&split, text, &by, usize::MAX, true)
+    });
+    let split = meter.clone();
+    engine.register_fn("split_rev", move |text: &mut ImmutableString, by: char| {
+        split_into(&split, text, by.encode_utf8(&mut [0; 4]), usize::MAX, true)
+    });
     let chars = meter.clone();
     engine.register_fn("to_chars", move |text: &mut ImmutableString| -> RhaiResult<Array> {
         chars.require_room(text.len().saturating_mul(DYNAMIC_BYTES))?;
@@ -110,6 +132,17 @@ fn guard_strings(engine: &mut Engine, meter: &Arc<Meter>) {
         json.require_room(text.len().saturating_mul(LIST_ITEM_BYTES))?;
         serde_json::from_str(&text).map_err(|error| ToolError::argument(format!("this is no JSON: {error}")).into())
     });
+    let (add, append) = (meter.clone(), meter.clone());
+    engine
+        .register_fn("+", move |a: ImmutableString, b: ImmutableString| -> RhaiResult<ImmutableString> {
+            add.require_room(a.len().saturating_add(b.len()))?;
+            Ok(a + b)
+        })
+        .register_fn("+=", move |a: &mut ImmutableString, b: ImmutableString| -> RhaiResult<()> {
+            append.require_room(a.len().saturating_add(b.len()))?;
+            *a += b;
+            Ok(())
+        });
     let repeat = meter.clone();
     engine.register_fn("*", move |text: ImmutableString, n: i64| -> RhaiResult<String> {
         repeat.require_room(text.len().saturating_mul(count(n)))?;
@@ -133,12 +166,20 @@ fn padded(meter: &Meter, text: &mut ImmutableString, n: i64, with: &str) -> Rhai
     Ok(())
 }
 
-/// Changes the text in place, as Rhai does, and gives it back, as Python does.
-fn replaced(meter: &Meter, text: &mut ImmutableString, from: &str, to: &str) -> RhaiResult<ImmutableString> {
+/// A new text, as in Python; Rhai would change the text in place.
+fn replaced(meter: &Meter, text: &ImmutableString, from: &str, to: &str) -> RhaiResult<ImmutableString> {
     let grown = text.matches(from).count().saturating_mul(to.len());
     meter.require_room(text.len().saturating_add(grown))?;
-    *text = text.replace(from, to).into();
-    Ok(text.clone())
+    Ok(text.replace(from, to).into())
+}
+
+/// At most `n` pieces.
+fn split_into(meter: &Meter, text: &ImmutableString, by: &str, n: usize, is_reversed: bool) -> RhaiResult<Array> {
+    let n_cuts = |text: &str| text.matches(by).count().min(n);
+    match is_reversed {
+        false => split_at(meter, text, n_cuts, |text| text.splitn(n, by).map(item).collect()),
+        true => split_at(meter, text, n_cuts, |text| text.rsplitn(n, by).map(item).collect()),
+    }
 }
 
 fn split_at(
@@ -152,6 +193,17 @@ fn split_at(
 }
 
 fn guard_lists(engine: &mut Engine, meter: &Arc<Meter>) {
+    let (add, append) = (meter.clone(), meter.clone());
+    engine
+        .register_fn("+", move |a: Array, b: Array| -> RhaiResult<Array> {
+            add.require_room(a.len().saturating_add(b.len()).saturating_mul(DYNAMIC_BYTES))?;
+            Ok(a.into_iter().chain(b).collect())
+        })
+        .register_fn("+=", move |a: &mut Array, b: Array| -> RhaiResult<()> {
+            append.require_room(a.len().saturating_add(b.len()).saturating_mul(DYNAMIC_BYTES))?;
+            a.extend(b);
+            Ok(())
+        });
     let pad = meter.clone();
     engine.register_fn("pad", move |list: &mut Array, n: i64, with: Dynamic| -> RhaiResult<()> {
         if count(n) > list.len() {
@@ -161,18 +213,10 @@ fn guard_lists(engine: &mut Engine, meter: &Arc<Meter>) {
         Ok(())
     });
     engine
-        .register_fn("pop", |list: &mut Array| list.pop().map_or(Ok(Dynamic::UNIT), moved))
         .register_fn(
             "shift",
             |list: &mut Array| if list.is_empty() { Ok(Dynamic::UNIT) } else { moved(list.remove(0)) },
         )
-        .register_fn("remove", |list: &mut Array, at: i64| {
-            let at = if at < 0 { at.saturating_add(list.len() as i64) } else { at };
-            match usize::try_from(at).ok().filter(|at| *at < list.len()) {
-                Some(at) => moved(list.remove(at)),
-                None => Ok(Dynamic::UNIT),
-            }
-        })
         .register_fn("remove", |map: &mut Map, key: ImmutableString| {
             map.remove(key.as_str()).map_or(Ok(Dynamic::UNIT), moved)
         })

@@ -2,13 +2,16 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicI64, AtomicU64, Ordering},
+    atomic::{AtomicU64, Ordering},
 };
 
 use rhai::Engine;
 
-use super::{Limits, memory_quota};
-use crate::tools::{RhaiResult, Session, StopReason, ToolError};
+use super::Limits;
+use crate::{
+    memory::Account,
+    tools::{RhaiResult, Session, StopReason, ToolError},
+};
 
 /// Allocations per allowed operation. Copying a nested list takes many within one operation, so operations alone do not bound
 /// the time a cell takes nor how deep its values can be nested.
@@ -22,19 +25,18 @@ pub struct Meter {
     limits: Limits,
     session: Arc<Session>,
     n_operations: AtomicU64,
-    /// Held by the thread when the kernel was made.
-    base_bytes: AtomicI64,
+    account: Account,
     first_allocation: AtomicU64,
 }
 
 impl Meter {
-    /// Starts from what the current thread holds.
-    pub fn new(limits: Limits, session: Arc<Session>) -> Arc<Meter> {
+    /// Looks at what `account` holds.
+    pub fn new(limits: Limits, session: Arc<Session>, account: Account) -> Arc<Meter> {
         Arc::new(Meter {
             limits,
             session,
             n_operations: AtomicU64::new(0),
-            base_bytes: AtomicI64::new(memory_quota::held_bytes()),
+            account,
             first_allocation: AtomicU64::new(0),
         })
     }
@@ -42,12 +44,18 @@ impl Meter {
     /// Starts a new cell.
     pub fn start_cell(&self) {
         self.n_operations.store(0, Ordering::Relaxed);
-        self.first_allocation.store(memory_quota::n_allocations(), Ordering::Relaxed);
+        self.first_allocation.store(self.account.n_allocations(), Ordering::Relaxed);
+        self.account.reset_peak();
     }
 
-    /// Bytes held since the kernel was made.
+    /// Bytes held by the kernel and all it made.
     pub fn held_bytes(&self) -> usize {
-        usize::try_from(memory_quota::held_bytes() - self.base_bytes.load(Ordering::Relaxed)).unwrap_or(0)
+        self.account.held_bytes()
+    }
+
+    /// Most bytes held in the running cell.
+    pub fn peak_bytes(&self) -> usize {
+        self.account.peak_bytes()
     }
 
     /// Whether `n_bytes` more may be taken in one operation; stops the cell otherwise.
@@ -81,7 +89,7 @@ impl Meter {
     }
 
     fn n_allocations(&self) -> u64 {
-        memory_quota::n_allocations().saturating_sub(self.first_allocation.load(Ordering::Relaxed))
+        self.account.n_allocations().saturating_sub(self.first_allocation.load(Ordering::Relaxed))
     }
 
     /// Has every operation of `engine` counted. A reason once set is raised again at each operation, because an error raised inside a

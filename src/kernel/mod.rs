@@ -5,16 +5,16 @@
 //! `guards`, nesting in `nesting`, a native call that never ends in [`worker`], and what none of
 //! these sees in [`process`]. It knows nothing of models or of the agent's loop.
 
+mod builtins;
 mod cell_error;
 mod engine;
 mod guards;
-mod memory_quota;
+mod habits;
 mod meter;
 mod nearest_name;
 mod nesting;
 mod outer_variables;
 mod plain_values;
-mod prelude;
 pub mod process;
 mod reachable_end;
 mod report_pictures;
@@ -76,7 +76,7 @@ pub struct KernelContext {
 pub struct Limits {
     /// Rhai operations in one cell.
     pub max_operations: u64,
-    /// Bytes held by the kernel's thread.
+    /// Bytes held by the kernel and all it made, worker threads of tools included.
     pub max_memory_bytes: usize,
     /// Nested calls.
     pub max_call_depth: usize,
@@ -114,7 +114,7 @@ pub struct Cell {
     pub id: u32,
     /// Why it is run, in the model's words.
     pub purpose: String,
-    /// Rhai source.
+    /// Rhai or Python-like source.
     pub source: String,
 }
 
@@ -159,6 +159,28 @@ pub struct VariableSummary {
     pub is_new: bool,
 }
 
+/// What a cell made beyond what is passed on.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct LeftOut {
+    /// Printed bytes from the middle of the output.
+    pub output_bytes: usize,
+    /// Pictures beyond the limit.
+    pub pictures: usize,
+    /// Variables that were dropped because they were too large or nested too deep.
+    pub dropped: Vec<String>,
+}
+
+/// Memory of one kernel, in bytes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MemoryUse {
+    /// Held when the cell had ended; variables, functions and the engine itself.
+    pub held_bytes: usize,
+    /// Most that was held during the cell.
+    pub peak_bytes: usize,
+    /// Allowed.
+    pub max_bytes: usize,
+}
+
 /// Everything that came of one cell.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct CellReport {
@@ -170,6 +192,10 @@ pub struct CellReport {
     pub value: Option<String>,
     /// New and changed variables.
     pub variables: Vec<VariableSummary>,
+    /// Variables that stand as they did before the cell.
+    pub unchanged: Vec<String>,
+    /// What the cell made that is not in this report.
+    pub left_out: LeftOut,
     /// Pictures from `show(...)`.
     #[serde(with = "report_pictures")]
     pub pictures: Vec<Picture>,
@@ -177,6 +203,8 @@ pub struct CellReport {
     pub submission: Option<Submission>,
     /// Tool calls of this cell.
     pub n_tool_calls: u32,
+    /// Memory in and after the cell.
+    pub memory: MemoryUse,
     /// Time it took.
     pub elapsed: Duration,
 }

@@ -3,6 +3,8 @@
 
 use rhai::{Array, Dynamic, FnPtr, Map};
 
+use super::builtins::Dict;
+
 /// Deeper than any list of lists that a measurement needs.
 pub const MAX_DEPTH: usize = 100;
 
@@ -15,7 +17,7 @@ pub fn is_too_deep(value: &Dynamic) -> bool {
 }
 
 fn exceeds(value: &Dynamic, depth_left: usize, n_containers: &mut usize) -> bool {
-    if value.is::<Array>() || value.is::<Map>() || value.is::<FnPtr>() {
+    if value.is::<Array>() || value.is::<Map>() || value.is::<FnPtr>() || value.is::<Dict>() {
         *n_containers += 1;
     } else {
         return false;
@@ -28,6 +30,9 @@ fn exceeds(value: &Dynamic, depth_left: usize, n_containers: &mut usize) -> bool
     }
     if let Some(map) = value.read_lock::<Map>() {
         return map.values().any(|item| exceeds(item, depth_left - 1, n_containers));
+    }
+    if let Some(dict) = value.read_lock::<Dict>().map(|dict| dict.clone()) {
+        return dict.values().iter().any(|item| exceeds(item, depth_left - 1, n_containers));
     }
     if let Some(closure) = value.read_lock::<FnPtr>() {
         return closure.curry().iter().any(|item| exceeds(item, depth_left - 1, n_containers));

@@ -3,7 +3,7 @@
 
 use rhai::{Array, Dynamic, Engine, FnPtr, Map, NativeCallContext};
 
-use super::nesting;
+use super::{builtins::Dict, nesting};
 use crate::{
     array::Bools,
     tools::{RhaiResult, ToolError},
@@ -53,6 +53,13 @@ pub fn text(context: &NativeCallContext<'_>, value: &Dynamic) -> String {
     out
 }
 
+/// As it stands inside a list: texts in quotes.
+pub fn repr(context: &NativeCallContext<'_>, value: &Dynamic) -> String {
+    let mut out = String::new();
+    write(context, value, nesting::MAX_DEPTH, &mut out);
+    out
+}
+
 fn write(context: &NativeCallContext<'_>, value: &Dynamic, depth_left: usize, out: &mut String) {
     if out.len() > MAX_TEXT_CHARS || depth_left == 0 {
         out.push_str("...");
@@ -74,6 +81,18 @@ fn write(context: &NativeCallContext<'_>, value: &Dynamic, depth_left: usize, ou
             out.push_str(if i == 0 { "" } else { ", " });
             out.push_str(&format!("{key:?}: "));
             write(context, item, depth_left - 1, out);
+            if out.len() > MAX_TEXT_CHARS {
+                break;
+            }
+        }
+        out.push('}');
+    } else if let Some(dict) = value.read_lock::<Dict>().map(|dict| dict.clone()) {
+        out.push('{');
+        for (i, (key, item)) in dict.items().into_iter().enumerate() {
+            out.push_str(if i == 0 { "" } else { ", " });
+            write(context, &key, depth_left - 1, out);
+            out.push_str(": ");
+            write(context, &item, depth_left - 1, out);
             if out.len() > MAX_TEXT_CHARS {
                 break;
             }
@@ -121,7 +140,8 @@ fn maps_equal(context: &NativeCallContext<'_>, a: &Map, b: &Map) -> RhaiResult<b
     Ok(true)
 }
 
-fn equal(context: &NativeCallContext<'_>, x: &Dynamic, y: &Dynamic) -> RhaiResult<bool> {
+/// As `==` in a cell; values of different types are not equal.
+pub fn equal(context: &NativeCallContext<'_>, x: &Dynamic, y: &Dynamic) -> RhaiResult<bool> {
     let (mut x, mut y) = (x.clone().flatten(), y.clone().flatten());
     if x.type_id() != y.type_id() && !(is_number(&x) && is_number(&y)) {
         return Ok(false);

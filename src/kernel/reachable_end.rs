@@ -143,8 +143,23 @@ fn always_leaves(statement: &Stmt) -> bool {
         Stmt::Return(..) | Stmt::BreakLoop(..) => true,
         Stmt::Block(block) => all(block.statements()),
         Stmt::If(flow, _) => all(flow.body.statements()) && all(flow.branch.statements()),
+        // A loop without a condition is left only by `break`.
+        Stmt::While(flow, _) => {
+            matches!(flow.expr, Expr::Unit(..) | Expr::BoolConstant(true, _)) && !has_break(flow.body.statements())
+        }
         _ => false,
     }
+}
+
+fn has_break(statements: &[Stmt]) -> bool {
+    let mut is_found = false;
+    for statement in statements {
+        statement.walk(&mut Vec::new(), &mut |path: &[ASTNode<'_>]| {
+            is_found |= matches!(path.last(), Some(ASTNode::Stmt(Stmt::BreakLoop(..))));
+            !is_found
+        });
+    }
+    is_found
 }
 
 #[cfg(test)]
@@ -171,6 +186,7 @@ mod tests {
             "switch 1 { 1 => ReturnAnswer(1), _ => Refuse(\"NO_ANSWER\", \"x\") }",
             "while true { ReturnAnswer(1); }",
             "if a() { return; } ReturnAnswer(1);",
+            "loop { if a() { break; } } ReturnAnswer(1);",
             "let x = if a() { ReturnAnswer(1) } else { 2 };",
         ] {
             assert_eq!(verdict(source), None, "{source}");
@@ -187,6 +203,8 @@ mod tests {
         check("return 1;\nReturnAnswer(1);", "2:1", "never reached");
         check("fn done(x) { ReturnAnswer(x) }\nprint(1);", "1:14", "never reached");
         check("if false { ReturnAnswer(1) }", "1:12", "never reached");
+        check("loop { a(); }\nReturnAnswer(1);", "2:1", "never reached");
+        check("while true { a(); }\nReturnAnswer(1);", "2:1", "never reached");
         check("if a() { return } else { throw 1 }\nReturnAnswer(1);", "2:1", "never reached");
         check("fn f(x) { g(x) }\nfn g(x) { f(x) }\nf(1);", "3:1", "never submits");
         check("", "none", "never submits");

@@ -1,7 +1,7 @@
 //! One goal's kernel.
 
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
     sync::Arc,
     time::Instant,
@@ -10,7 +10,10 @@ use std::{
 use rhai::{AST, Dynamic, Engine, EvalAltResult, FnPtr, Map, Scope};
 
 use super::{
-    Cell, CellError, CellReport, CellStatus, KernelContext, Limits, cell_error, engine, memory_quota,
+    Cell, CellError, CellReport, CellStatus, KernelContext, LeftOut, Limits, MemoryUse,
+    builtins::Dicts,
+    cell_error, engine,
+    habits::{self, Lowered, Names},
     meter::Meter,
     nearest_name::nearest_name,
     nesting, reachable_end,
@@ -21,17 +24,20 @@ use super::{
 };
 use crate::{
     error_code::ErrorCode,
+    memory::Account,
     tools::{Session, StopReason, ToolContext, is_injected},
 };
 
 /// Mistakes reported of one cell.
 const MAX_ERRORS: usize = 5;
 
+/// A cell longer than this is a mistake.
+const MAX_SOURCE_BYTES: usize = 200_000;
+
 /// Characters of a trailing expression's value.
 const MAX_VALUE_CHARS: usize = 2000;
 
-/// Runs cells one after the other; variables and functions stay. It must be used on the thread that made it, because its memory is
-/// counted there.
+/// Runs cells one after the other; variables and functions stay.
 pub struct Kernel {
     engine: Engine,
     scope: Scope<'static>,
@@ -43,6 +49,18 @@ pub struct Kernel {
     variables: Variables,
     limits: Limits,
     deadline: Instant,
+    account: Account,
+    dicts: Arc<Dicts>,
+    /// Functions of all cells with their parameters.
+    function_params: BTreeMap<String, Vec<Vec<String>>>,
+    /// Variables that were set to another's value, with what that was.
+    aliases: BTreeMap<String, String>,
+}
+
+impl Drop for Kernel {
+    fn drop(&mut self) {
+        self.dicts.clear();
+    }
 }
 
 impl Kernel {
@@ -73,10 +91,19 @@ impl Kernel {
             max_output_bytes: limits.max_output_bytes,
             min_object_pixels: limits.min_object_pixels,
         };
+        let account = Account::new();
+        let entered = account.enter();
         let session = Session::new(tool_context, cancel, deadline);
-        let meter = Meter::new(limits, session.clone());
-        let (engine, scope) = engine::build(&limits, &session, &meter);
+        let meter = Meter::new(limits, session.clone(), account.clone());
+        let room = Arc::downgrade(&meter);
+        let _ = session.room.set(Box::new(move |n_bytes| match room.upgrade() {
+            Some(meter) => meter.require_room(n_bytes),
+            None => Session::require_modest(n_bytes),
+        }));
+        let dicts = Arc::new(Dicts::default());
+        let (engine, scope) = engine::build(&limits, &session, &meter, &dicts);
         let registry = Registry::new(&engine);
+        drop(entered);
         Kernel {
             engine,
             scope,
@@ -88,6 +115,10 @@ impl Kernel {
             variables: Variables::default(),
             limits,
             deadline,
+            account,
+            dicts,
+            function_params: BTreeMap::new(),
+            aliases: BTreeMap::new(),
         }
     }
 
@@ -102,6 +133,8 @@ impl Kernel {
     }
 
     fn run(&mut self, cell: &Cell, is_program: bool) -> CellReport {
+        let account = self.account.clone();
+        let _entered = account.enter();
         let started = Instant::now();
         let deadline =
             started.checked_add(self.limits.max_cell_time).map_or(self.deadline, |end| end.min(self.deadline));
@@ -115,7 +148,10 @@ impl Kernel {
             Err(errors) => (CellStatus::Rejected(errors), None),
             Ok(value) => self.ended(cell, value),
         };
+        variables::remove_hidden(&mut self.scope);
         variables::compact(&mut self.scope);
+        let scope = &self.scope;
+        self.aliases.retain(|name, _| scope.contains(name));
         let dropped = self.drop_what_must_not_stay(&status);
         if !dropped.is_empty() {
             let notice = format!("dropped because they were too large or nested too deep: {}", dropped.join(", "));
@@ -125,25 +161,24 @@ impl Kernel {
                 self.session.print(&notice);
             }
         }
-        self.report(status, value, started)
+        self.report(status, value, dropped, started)
     }
 
-    fn report(&mut self, status: CellStatus, value: Option<String>, started: Instant) -> CellReport {
-        let variables = self.variables.update(&self.scope, is_injected);
+    fn report(
+        &mut self,
+        status: CellStatus,
+        value: Option<String>,
+        dropped: Vec<String>,
+        started: Instant,
+    ) -> CellReport {
+        let (variables, unchanged) = self.variables.update(&self.scope, is_injected);
         let produced = self.session.finish_cell();
+        let output_bytes = produced.output.n_left_out();
         let mut stdout = produced.output.into_text();
         if produced.n_pictures_left_out > 0 {
             let (left_out, max) = (produced.n_pictures_left_out, self.limits.max_pictures);
             stdout.push_str(&format!("[{left_out} pictures left out; one cell shows at most {max}]\n"));
         }
-        // Whoever reads the report frees it on another thread.
-        let n_picture_bytes: usize = produced
-            .pictures
-            .iter()
-            .filter(|picture| Arc::strong_count(&picture.image) == 1)
-            .map(|picture| picture.image.as_raw().capacity())
-            .sum();
-        memory_quota::write_off(n_picture_bytes + stdout.capacity());
         let submission = match status {
             CellStatus::Completed => produced.submission,
             _ => None,
@@ -153,23 +188,31 @@ impl Kernel {
             stdout,
             value,
             variables,
+            unchanged,
+            left_out: LeftOut { output_bytes, pictures: produced.n_pictures_left_out, dropped },
             pictures: produced.pictures,
             submission,
             n_tool_calls: produced.n_tool_calls,
+            memory: MemoryUse {
+                held_bytes: self.meter.held_bytes(),
+                peak_bytes: self.meter.peak_bytes(),
+                max_bytes: self.limits.max_memory_bytes,
+            },
             elapsed: started.elapsed(),
         }
     }
 
     /// Reads and checks the cell; nothing has run when it is refused.
     fn compiled(&mut self, cell: &Cell, is_program: bool) -> Result<AST, Vec<CellError>> {
-        let source = source_text::prepared(&cell.source)?;
-        let Some(text) = self.sources.add(cell.id, &source) else {
+        let lowered = self.lowered(cell)?;
+        let (aliases, unread) = (lowered.aliases.clone(), lowered.unread);
+        let Some(text) = self.sources.add(cell.id, &cell.source, lowered) else {
             let message = "this goal's cells have too many lines together; submit what is known".to_owned();
             return Err(vec![CellError { line: None, column: None, message, code: Some(ErrorCode::BudgetExceeded) }]);
         };
         let ast = self.engine.compile_with_scope(&self.scope, &text).map_err(|error| {
             let in_scope = self.scope.iter_raw().map(|(name, ..)| name);
-            let names: Vec<&str> = in_scope.chain(source_text::declared_names(&source)).collect();
+            let names: Vec<&str> = in_scope.chain(source_text::declared_names(&text)).collect();
             let nearest = |name: &str| nearest_name(name, names.iter().copied()).map(str::to_owned);
             vec![cell_error::of_parse(&error, &self.sources, nearest)]
         })?;
@@ -179,6 +222,12 @@ impl Kernel {
             issues.extend(reachable_end::check(&ast));
         }
         if issues.is_empty() {
+            if let Some((line, column)) = unread {
+                // What Rhai can read and we cannot may mean another thing than it seems to.
+                let message = "this statement cannot be read; write it in a simpler way, one step a line".to_owned();
+                return Err(vec![CellError { line: Some(line), column: Some(column), message, code: None }]);
+            }
+            self.aliases = aliases;
             return Ok(ast);
         }
         Err(issues
@@ -190,6 +239,35 @@ impl Kernel {
                 CellError { line, column, message: issue.message, code: None }
             })
             .collect())
+    }
+
+    /// The cell as Rhai reads it.
+    fn lowered(&self, cell: &Cell) -> Result<Lowered, Vec<CellError>> {
+        let n_bytes = cell.source.len();
+        if n_bytes > MAX_SOURCE_BYTES {
+            let message = format!("the cell has {n_bytes} bytes, at most {MAX_SOURCE_BYTES} are taken; split it");
+            return Err(vec![CellError { line: None, column: None, message, code: None }]);
+        }
+        let entries = || self.scope.iter_raw().filter(|(name, ..)| !is_injected(name));
+        let names = Names {
+            variables: self.scope.iter_raw().map(|(name, ..)| name).collect(),
+            closures: entries().filter(|(_, _, value)| value.is::<FnPtr>()).map(|(name, ..)| name).collect(),
+            constants: entries().filter(|(_, is_constant, _)| *is_constant).map(|(name, ..)| name).collect(),
+            is_built_in: static_check::is_built_in,
+            functions: &self.function_params,
+            natives: self.registry.functions(),
+            aliases: &self.aliases,
+        };
+        habits::lower(&cell.source, &names).map_err(|mistakes| {
+            let told = mistakes.into_iter().take(MAX_ERRORS).map(|mistake| {
+                let message = match mistake.fix {
+                    Some(fix) => format!("{}; the line would be: {fix}", mistake.message),
+                    None => mistake.message,
+                };
+                CellError { line: Some(mistake.line), column: Some(mistake.column), message, code: None }
+            });
+            told.collect()
+        })
     }
 
     /// Variables, and keys of maps that hold closures.
@@ -208,6 +286,12 @@ impl Kernel {
         let all = self.functions.merge(ast);
         // Closures that outlive the cell are looked up by the names of their anonymous functions, so those stay as well.
         self.functions = all.clone_functions_only();
+        for function in ast.iter_functions().filter(|function| !function.name.starts_with("anon$")) {
+            let params: Vec<String> = function.params.iter().map(|param| (*param).to_owned()).collect();
+            let known = self.function_params.entry(function.name.to_owned()).or_default();
+            known.retain(|other| other.len() != params.len());
+            known.push(params);
+        }
         let run = || self.engine.eval_ast_with_scope::<Dynamic>(&mut self.scope, &all);
         match catch_unwind(AssertUnwindSafe(run)) {
             Ok(Ok(value)) => Ok(value),

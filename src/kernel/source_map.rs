@@ -5,6 +5,8 @@
 
 use rhai::Position;
 
+use super::habits::Lowered;
+
 /// Lines that all cells of one kernel may have together.
 const MAX_LINES: usize = 60_000;
 
@@ -18,7 +20,9 @@ pub struct SourceMap {
 struct Placed {
     id: u32,
     first_line: usize,
+    /// As the model wrote it.
     source: String,
+    positions: super::habits::Positions,
 }
 
 /// A place in a cell, 1-based.
@@ -34,13 +38,14 @@ pub struct Place {
 
 impl SourceMap {
     /// Adds a cell; the text to compile, or `None` when all lines are used up.
-    pub fn add(&mut self, id: u32, source: &str) -> Option<String> {
-        let n_lines = source.split('\n').count();
+    pub fn add(&mut self, id: u32, source: &str, lowered: Lowered) -> Option<String> {
+        let n_lines = lowered.text.split('\n').count();
         if self.n_lines + n_lines > MAX_LINES {
             return None;
         }
-        let text = "\n".repeat(self.n_lines) + source;
-        self.cells.push(Placed { id, first_line: self.n_lines, source: source.to_owned() });
+        let text = format!("{}{}", "\n".repeat(self.n_lines), lowered.text);
+        let positions = lowered.positions;
+        self.cells.push(Placed { id, first_line: self.n_lines, source: source.to_owned(), positions });
         self.n_lines += n_lines;
         Some(text)
     }
@@ -49,7 +54,15 @@ impl SourceMap {
     pub fn place(&self, position: Position) -> Option<Place> {
         let line = position.line()?;
         let placed = self.cells.iter().rev().find(|placed| line > placed.first_line)?;
-        Some(Place { cell: placed.id, line: line - placed.first_line, column: position.position() })
+        let line = line - placed.first_line;
+        let (line, column) = match position.position() {
+            Some(column) => {
+                let (line, column) = placed.positions.origin(line, column);
+                (line, Some(column))
+            }
+            None => (line, None),
+        };
+        Some(Place { cell: placed.id, line, column })
     }
 
     /// One line of the newest cell.

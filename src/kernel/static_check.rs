@@ -20,10 +20,17 @@ pub struct Issue {
     pub message: String,
 }
 
+/// Whether a cell finds the name in scope, or as a function of tools, and may not set it.
+pub fn is_built_in(name: &str) -> bool {
+    is_injected(name) || tools::all().any(|spec| spec.path == name)
+}
+
 /// What a cell may call.
 pub struct Registry {
     /// Native functions and methods with the numbers of arguments they take, receiver included.
     natives: BTreeMap<String, BTreeSet<usize>>,
+    /// Their names, for those that read a cell's text.
+    functions: BTreeSet<String>,
     /// The same of `np` and `math`, which are no functions by themselves.
     of_modules: BTreeMap<String, BTreeSet<usize>>,
     tools: BTreeMap<&'static str, &'static ToolSpec>,
@@ -52,7 +59,13 @@ impl Registry {
         }
         let tools: BTreeMap<&str, &ToolSpec> = tools::all().map(|spec| (spec.path, spec)).collect();
         let groups = tools.values().map(|spec| spec.group()).filter(|group| !group.is_empty()).collect();
-        Registry { natives, of_modules, tools, groups }
+        let functions = natives.keys().filter(|name| !name.contains('$')).cloned().collect();
+        Registry { natives, functions, of_modules, tools, groups }
+    }
+
+    /// Names of native functions and methods.
+    pub fn functions(&self) -> &BTreeSet<String> {
+        &self.functions
     }
 
     /// The tool that a misspelt path most likely means: by its whole path, else by its last name.
@@ -438,7 +451,12 @@ fn wrong_arity(path: &str, arity: std::ops::RangeInclusive<usize>, n_args: usize
 }
 
 fn arguments(numbers: impl Iterator<Item = usize>) -> String {
-    let numbers: Vec<String> = numbers.map(|n| n.to_string()).collect();
-    let word = if numbers == ["1"] { "argument" } else { "arguments" };
-    format!("{} {word}", numbers.join(" or "))
+    let numbers: Vec<usize> = numbers.collect();
+    let is_row = numbers.len() > 3 && numbers.windows(2).all(|pair| matches!(pair, [a, b] if a + 1 == *b));
+    let shown = match (numbers.first(), numbers.last()) {
+        (Some(first), Some(last)) if is_row => format!("{first} to {last}"),
+        _ => numbers.iter().map(ToString::to_string).collect::<Vec<_>>().join(" or "),
+    };
+    let word = if numbers == [1] { "argument" } else { "arguments" };
+    format!("{shown} {word}")
 }

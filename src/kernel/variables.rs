@@ -7,7 +7,11 @@ use std::{
 
 use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map, Scope};
 
-use super::{VariableSummary, nesting};
+use super::{
+    VariableSummary,
+    builtins::{Dict, support::Unset},
+    habits, nesting,
+};
 use crate::{
     array::{Arr, Bools},
     tools::{
@@ -32,16 +36,18 @@ pub struct Variables {
 }
 
 impl Variables {
-    /// Remembers what is in scope now and tells what is new or has changed.
-    pub fn update(&mut self, scope: &Scope<'_>, is_injected: fn(&str) -> bool) -> Vec<VariableSummary> {
+    /// Remembers what is in scope now; tells what is new or has changed, and the names of the others.
+    pub fn update(&mut self, scope: &Scope<'_>, is_injected: fn(&str) -> bool) -> (Vec<VariableSummary>, Vec<String>) {
         let mut content = BTreeMap::new();
-        let mut summaries = Vec::new();
+        let (mut summaries, mut unchanged) = (Vec::new(), Vec::new());
         for (name, _, value) in scope.iter_raw().filter(|(name, ..)| !is_injected(name)) {
             let mut hasher = DefaultHasher::new();
             hash(value, &mut hasher, nesting::MAX_DEPTH, &mut 0);
             let now = hasher.finish();
             let before = self.content.get(name);
-            if before != Some(&now) {
+            if before == Some(&now) {
+                unchanged.push(name.to_owned());
+            } else {
                 summaries.push(VariableSummary {
                     name: name.to_owned(),
                     summary: summary(value),
@@ -51,7 +57,8 @@ impl Variables {
             content.insert(name.to_owned(), now);
         }
         self.content = content;
-        summaries
+        unchanged.sort();
+        (summaries, unchanged)
     }
 
     /// Names known before the running cell.
@@ -92,6 +99,11 @@ pub fn compact(scope: &mut Scope<'static>) {
     }
 }
 
+/// Removes what `habits` put in, and variables that no line has set.
+pub fn remove_hidden(scope: &mut Scope<'static>) {
+    remove_where(scope, |name, value| name.starts_with(habits::HIDDEN) || value.is::<Unset>());
+}
+
 /// Removes variables and tells their names.
 pub fn remove_where(scope: &mut Scope<'static>, doomed: impl Fn(&str, &Dynamic) -> bool) -> Vec<String> {
     let names: Vec<String> =
@@ -117,6 +129,12 @@ fn hash(value: &Dynamic, hasher: &mut DefaultHasher, depth_left: usize, n_hashed
         for (key, item) in map.iter() {
             key.as_str().hash(hasher);
             hash(item, hasher, depth_left - 1, n_hashed);
+        }
+    } else if let Some(dict) = value.read_lock::<Dict>().map(|dict| dict.clone()) {
+        dict.len().hash(hasher);
+        for (key, item) in dict.items() {
+            hash(&key, hasher, depth_left - 1, n_hashed);
+            hash(&item, hasher, depth_left - 1, n_hashed);
         }
     } else if let Some(text) = value.read_lock::<ImmutableString>() {
         text.as_str().hash(hasher);
@@ -150,6 +168,8 @@ pub fn summary(value: &Dynamic) -> String {
     } else if let Some(map) = value.read_lock::<Map>() {
         let keys: Vec<&str> = map.keys().take(8).map(|key| key.as_str()).collect();
         format!("map of {}: {}{}", map.len(), keys.join(", "), if map.len() > 8 { ", ..." } else { "" })
+    } else if let Some(dict) = value.read_lock::<Dict>().map(|dict| dict.clone()) {
+        dict_summary(&dict)
     } else if let Some(text) = value.read_lock::<ImmutableString>() {
         match text.chars().count() {
             n if n <= 60 => format!("string {:?}", text.as_str()),
@@ -174,7 +194,8 @@ pub fn summary(value: &Dynamic) -> String {
     } else if let Some(reconstruction) = value.read_lock::<ReconstructionValue>() {
         reconstruction.text()
     } else if value.is_int() || value.is_float() || value.is_bool() {
-        format!("{} {value}", type_name(value))
+        // A variable that a closure has captured is shared, which says nothing of its value.
+        format!("{} {}", type_name(value), value.flatten_clone())
     } else if value.is_unit() {
         "nothing, ()".to_owned()
     } else {
@@ -183,6 +204,18 @@ pub fn summary(value: &Dynamic) -> String {
     match text.char_indices().nth(MAX_SUMMARY_CHARS) {
         Some((cut, _)) => format!("{}...", text.get(..cut).unwrap_or_default()),
         None => text,
+    }
+}
+
+fn dict_summary(dict: &Dict) -> String {
+    let keys: Vec<String> = dict.keys().iter().take(8).map(ToString::to_string).collect();
+    format!("dict of {}: {}{}", dict.len(), keys.join(", "), if dict.len() > 8 { ", ..." } else { "" })
+}
+
+fn item_words(item: &Dynamic) -> String {
+    match item.read_lock::<Dict>().map(|dict| dict.clone()) {
+        Some(dict) => format!("a {}", dict_summary(&dict)),
+        None => describe(item),
     }
 }
 
@@ -203,6 +236,6 @@ fn list_summary(list: &Array) -> String {
     if n > 0 && rows.len() == n && rows.iter().all(|row| Some(row) == rows.first()) {
         return format!("list {n}x{}", rows.first().copied().unwrap_or(0));
     }
-    let shown: Vec<String> = list.iter().take(4).map(describe).collect();
+    let shown: Vec<String> = list.iter().take(4).map(item_words).collect();
     format!("list of {n}: {}{}", shown.join(", "), if n > 4 { ", ..." } else { "" })
 }

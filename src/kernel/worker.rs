@@ -16,7 +16,7 @@ use tokio::sync::oneshot;
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Cell, CellError, CellReport, CellStatus, Kernel, KernelContext,
+    Cell, CellError, CellReport, CellStatus, Kernel, KernelContext, LeftOut, MemoryUse,
     process::{self, Ended, ProcessOptions},
 };
 use crate::error_code::ErrorCode;
@@ -182,9 +182,12 @@ impl KernelHandle {
             stdout: format!("[the kernel was replaced; lost: {lost}, and all functions]\n"),
             value: None,
             variables: Vec::new(),
+            unchanged: Vec::new(),
+            left_out: LeftOut::default(),
             pictures: Vec::new(),
             submission: None,
             n_tool_calls: 0,
+            memory: MemoryUse { max_bytes: self.context.limits.max_memory_bytes, ..MemoryUse::default() },
             elapsed: started.elapsed(),
         }
     }

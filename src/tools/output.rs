@@ -42,6 +42,11 @@ impl Output {
         }
     }
 
+    /// Bytes that are not kept.
+    pub fn n_left_out(&self) -> usize {
+        self.n_left_out
+    }
+
     /// The text, with a notice where something was left out.
     pub fn into_text(mut self) -> String {
         let bytes = self.tail.make_contiguous();

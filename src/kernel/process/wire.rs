@@ -333,9 +333,12 @@ mod tests {
             stdout: source.to_owned(),
             value: Some("int 1".to_owned()),
             variables: Vec::new(),
+            unchanged: Vec::new(),
+            left_out: LeftOut::default(),
             pictures: Vec::new(),
             submission: None,
             n_tool_calls: 3,
+            memory: MemoryUse::default(),
             elapsed: Duration::from_millis(7),
         };
         Said::Report { report: Box::new(report), noted: Vec::new() }

@@ -1,0 +1,37 @@
+//! Everyday functions that a Python-trained model reaches for: lists, texts, numbers, dicts.
+//!
+//! Where Rhai has a function of the same name with another meaning, the meaning of Python stands here; where the two cannot be told
+//! apart, the call is refused with both ways to say it. Each file owns one kind of value; `support` holds what `habits` puts into cells.
+//! Functions ask the meter for room before they make something large. They must know nothing of tools.
+
+pub mod dict;
+mod format;
+mod items;
+mod lists;
+mod numbers;
+mod ordering;
+pub mod support;
+mod texts;
+
+use std::sync::Arc;
+
+use rhai::Engine;
+
+use super::meter::Meter;
+use crate::tools::{RhaiResult, ToolError};
+
+pub use dict::{Dict, Dicts};
+
+/// Makes them known.
+pub fn register(engine: &mut Engine, meter: &Arc<Meter>, dicts: &Arc<Dicts>) {
+    numbers::register(engine);
+    texts::register(engine, meter);
+    lists::register(engine, meter);
+    ordering::register(engine);
+    dict::register(engine, dicts);
+    support::register(engine);
+}
+
+fn mistake<T>(message: impl Into<String>) -> RhaiResult<T> {
+    Err(ToolError::argument(message.into()).into())
+}
