@@ -6,8 +6,10 @@
 pub mod feedback;
 pub mod prompt;
 pub mod reply;
+pub mod session_sink;
 pub mod solve;
 
+pub use session_sink::SessionSink;
 pub use solve::Agent;
 
 use std::{

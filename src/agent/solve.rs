@@ -1,11 +1,14 @@
 //! The loop: ask the model, check and run its cell, tell it what came of it, until it submits or a limit is reached.
 
-use std::{sync::Arc, time::Instant};
+use std::{
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    Event, EventSink, Goal, Outcome, Stage,
+    Event, EventSink, Goal, Outcome, SessionSink, Stage,
     feedback::{self, BudgetLeft},
     prompt, reply,
 };
@@ -32,12 +35,14 @@ pub struct Agent {
     pub limits: Limits,
     /// Replies in a row without a cell that can be run, after which the goal ends.
     pub max_failures: u32,
+    /// Hears what is needed to repeat a goal.
+    pub sink: Option<Arc<dyn SessionSink>>,
 }
 
 impl Agent {
     /// An agent with one model, default limits and three unreadable replies in a row.
     pub fn new(model: Arc<dyn ChatModel>, perception: Perception) -> Agent {
-        Agent { model, fallback: None, perception, limits: Limits::default(), max_failures: 3 }
+        Agent { model, fallback: None, perception, limits: Limits::default(), max_failures: 3, sink: None }
     }
 
     /// The same agent with a second model to take over.
@@ -109,7 +114,7 @@ impl Agent {
             let reply = speakers.complete(&request, progress).await?;
             let left = |n_steps: u32| BudgetLeft {
                 n_steps: goal.max_steps.saturating_sub(n_steps),
-                time: goal.deadline.saturating_duration_since(Instant::now()),
+                time: self.time_left(goal),
             };
             let parsed = match reply::parse(&reply.text) {
                 Ok(parsed) => parsed,
@@ -137,7 +142,7 @@ impl Agent {
             progress.n_steps = cell.id;
             emit(Stage::Check, &cell, "");
             emit(Stage::Run, &cell, "");
-            let report = kernel.run_cell(cell.clone()).await;
+            let report = self.run_cell(&mut kernel, &cell).await;
             progress.n_tool_calls += report.n_tool_calls;
             progress.last_problem = problem_of(&report);
             let text = feedback::write(cell.id, &report, &parsed.notices, left(cell.id));
@@ -158,6 +163,19 @@ impl Agent {
             emit(Stage::Observe, &cell, &text);
             request.messages.push(Message { pictures: report.pictures, ..Message::new(Role::User, text) });
         }
+    }
+
+    async fn run_cell(&self, kernel: &mut KernelHandle, cell: &Cell) -> CellReport {
+        let Some(sink) = &self.sink else { return kernel.run_cell(cell.clone()).await };
+        sink.cell(cell);
+        let mut report = kernel.run_cell(cell.clone()).await;
+        sink.report(cell, &mut report);
+        report
+    }
+
+    fn time_left(&self, goal: &Goal) -> Duration {
+        let measured = goal.deadline.saturating_duration_since(Instant::now());
+        self.sink.as_ref().map_or(measured, |sink| sink.time_left(measured))
     }
 
     fn start_kernel(

@@ -3,6 +3,7 @@
 //! Time and coordinates come in as plain values; ROS time is asked of the clock that the rim hands over.
 
 pub mod question;
+mod session;
 
 use std::{
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -23,6 +24,7 @@ use crate::{
         self, CameraConfig, InputProblem, LabelNames, SceneBuffer, Snapshot, SnapshotRequest, Stamp, StampedTransform,
         raw_message::{ImageMessage, MessageHeader, RawCameraInfo},
     },
+    session::record::{Recorder, RecorderHealth},
 };
 
 /// How often a question looks whether the transforms it waits for have come.
@@ -38,6 +40,7 @@ pub struct App {
     agent: Agent,
     models: Vec<String>,
     clock: RosClock,
+    recorder: Recorder,
 }
 
 impl App {
@@ -61,7 +64,8 @@ impl App {
         }
         let models =
             std::iter::once(&agent.model).chain(&agent.fallback).map(|model| model.name().to_owned()).collect();
-        App { config: Arc::new(config), scene: Mutex::new(scene), agent, models, clock }
+        let recorder = Recorder::new(config.record.to_recorder(std::env::home_dir().as_deref()));
+        App { config: Arc::new(config), scene: Mutex::new(scene), agent, models, clock, recorder }
     }
 
     /// As started.
@@ -72,6 +76,16 @@ impl App {
     /// ROS time.
     pub fn now(&self) -> Stamp {
         (self.clock)()
+    }
+
+    /// How recording went so far.
+    pub fn recorder_health(&self) -> RecorderHealth {
+        self.recorder.health()
+    }
+
+    /// Waits until every ended question that is recorded is on the disk; false when that took longer than `at_most`.
+    pub fn flush_records(&self, at_most: Duration) -> bool {
+        self.recorder.flush(at_most)
     }
 
     /// How the model acts.
@@ -101,6 +115,32 @@ impl App {
         events: EventSink,
         cancel: CancellationToken,
     ) -> Outcome {
+        let recording = self.start_recording(&question, accepted_at, deadline);
+        let outcome = match &recording {
+            None => self.answer(&self.agent, question, deadline, &events, cancel, |_| {}).await,
+            Some(recording) => {
+                let (agent, events) = (recording.equip(&self.agent), recording.events(&events));
+                let seen = |snapshot: &Arc<Snapshot>| recording.snapshot(snapshot);
+                self.answer(&agent, question, deadline, &events, cancel, seen).await
+            }
+        };
+        let outcome = Outcome { elapsed: accepted_at.elapsed(), ..outcome };
+        if let Some(recording) = recording {
+            recording.end(&outcome);
+        }
+        outcome
+    }
+
+    async fn answer(
+        self: &Arc<Self>,
+        agent: &Agent,
+        question: Question,
+        deadline: Instant,
+        events: &EventSink,
+        cancel: CancellationToken,
+        seen: impl FnOnce(&Arc<Snapshot>),
+    ) -> Outcome {
+        let started = Instant::now();
         events(Event {
             stage: Stage::Snapshot,
             step: 0,
@@ -118,11 +158,10 @@ impl App {
         };
         let snapshot = match taken {
             Ok(snapshot) => Arc::new(snapshot),
-            Err(refusal) => return refused(refusal, accepted_at.elapsed()),
+            Err(refusal) => return refused(refusal, started.elapsed()),
         };
-        let goal = self.goal(question, deadline);
-        let outcome = self.agent.solve(&goal, snapshot, &events, cancel).await;
-        Outcome { elapsed: accepted_at.elapsed(), ..outcome }
+        seen(&snapshot);
+        agent.solve(&self.goal(question, deadline), snapshot, events, cancel).await
     }
 
     fn goal(&self, question: Question, deadline: Instant) -> Goal {

@@ -14,7 +14,7 @@ mod contact;
 pub mod depth_map;
 pub mod distance;
 pub mod edge;
-mod footprint;
+pub(crate) mod footprint;
 pub mod mask;
 pub mod motion;
 pub mod plane;

@@ -1,11 +1,12 @@
 //! Why a model gave no reply, by what the reader can do next.
 
-use std::{fmt, time::Duration};
+use std::{borrow::Cow, fmt, time::Duration};
 
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// The limit of time that a server overran.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum TimeLimit {
     /// To open a connection.
     Connect,
@@ -29,7 +30,7 @@ impl fmt::Display for TimeLimit {
 }
 
 /// Why a model gave no reply. No message ever holds a key.
-#[derive(Clone, Debug, Error, PartialEq)]
+#[derive(Clone, Debug, Error, PartialEq, Serialize, Deserialize)]
 pub enum ModelError {
     /// Nothing answers at its address, or there is no model to ask: look at the network and the address.
     #[error("model \"{model}\" is unavailable: {reason}")]
@@ -134,7 +135,7 @@ pub enum ModelError {
         /// The model's name.
         model: String,
         /// What was too large.
-        what: &'static str,
+        what: Cow<'static, str>,
         /// The limit.
         max_bytes: usize,
     },

@@ -65,7 +65,7 @@ impl Faults<'_> {
 
     /// More came than may.
     pub fn too_large(&self, what: &'static str, max_bytes: usize) -> ModelError {
-        ModelError::TooLarge { model: self.model(), what, max_bytes }
+        ModelError::TooLarge { model: self.model(), what: what.into(), max_bytes }
     }
 
     /// What came is not this protocol.
