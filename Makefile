@@ -18,7 +18,7 @@ demo: build ## A simulated robot asks, the node answers
 
 test: test-core test-ros test-demo ## All tests
 
-test-core: ## Tests that need no ROS 2
+test-core: ## Tests that need no ROS 2 (fetches numpy and scipy to compare with)
 	cargo test --locked
 
 test-ros: build ## Tests of the running node
@@ -37,5 +37,5 @@ lint: setup ## Formatting and static checks
 clean: ## Remove what was built
 	rm -rf build install log out target
 
-distclean: clean ## And the ROS 2 in .underlay/
-	rm -rf .underlay
+distclean: clean ## And the ROS 2 in .underlay/ and the numpy in .numpy/
+	rm -rf .underlay .numpy

@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: Apache-2.0
-# Builds and installs the Rust node against the interfaces of this same package.
+# Builds and installs the Rust node and the command line program against the interfaces of this same package.
 
 # Only r2r's generated code needs these: asking for them here turns a link error into a plain message.
 foreach(package IN ITEMS rcl rcl_action rcl_interfaces rosgraph_msgs std_srvs tf2_msgs visualization_msgs)
@@ -74,10 +74,13 @@ add_custom_target(spatialclaw_cargo_build ALL
     --unset=CMAKE_PREFIX_PATH --unset=CMAKE_IDL_PACKAGES --unset=CMAKE_INCLUDE_DIRS
     "AMENT_PREFIX_PATH=${ament_prefix_path}"
     "LD_LIBRARY_PATH=${stage}/lib:$ENV{LD_LIBRARY_PATH}"
-    "${CARGO}" build --quiet --locked --features ros --bin spatialclaw_node
+    "${CARGO}" build --quiet --locked --features ros --bin spatialclaw_node --bin spatialclaw
     --profile ${cargo_profile} --target-dir "${SPATIALCLAW_CARGO_TARGET_DIR}"
   WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" VERBATIM)
 add_dependencies(spatialclaw_cargo_build spatialclaw_r2r_prefix)
 
-install(PROGRAMS "${SPATIALCLAW_CARGO_TARGET_DIR}/${cargo_output}/spatialclaw_node" DESTINATION lib/${PROJECT_NAME})
+install(PROGRAMS
+  "${SPATIALCLAW_CARGO_TARGET_DIR}/${cargo_output}/spatialclaw_node"
+  "${SPATIALCLAW_CARGO_TARGET_DIR}/${cargo_output}/spatialclaw"
+  DESTINATION lib/${PROJECT_NAME})
 install(DIRECTORY launch config DESTINATION share/${PROJECT_NAME})

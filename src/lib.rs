@@ -6,6 +6,7 @@
 //! |---|---|
 //! | [`error_code`] | leaf: the stable codes with which a question can be refused |
 //! | [`geometry`] | pure maths in metres and radians: quantities, cameras, clouds, planes, boxes, relations, motion |
+//! | [`array`] | arrays of numbers as numpy has them: broadcasting, reductions, linear algebra, nearest neighbours, hulls |
 //! | [`scene`] | what the robot saw and from where: images, synchronisation, buffers, transforms, snapshots |
 //! | [`perception`] | port: who says which pixels belong to what, and how far they are |
 //! | [`llm`] | port: who writes the cells |
@@ -21,6 +22,7 @@
 pub mod agent;
 pub mod answer;
 pub mod app;
+pub mod array;
 pub mod config;
 pub mod error_code;
 pub mod geometry;

@@ -250,7 +250,7 @@ fn a_cancelled_goal_does_not_start() {
 
 #[test]
 fn a_model_that_is_down_is_said_to_be_down() {
-    let (outcome, _) = play(vec![Turn::Fail(unavailable())], &goal("How tall is the mug?"));
+    let (outcome, _) = play(vec![Turn::Fail(unavailable()); 3], &goal("How tall is the mug?"));
     assert_eq!(code_of(&outcome), ErrorCode::ModelUnavailable);
     assert!(outcome.result.unwrap_err().message.contains("connection refused"));
 }

@@ -1,6 +1,6 @@
 //! Keeps the generated pages in `docs/` equal to what the code declares. `SPATIALCLAW_UPDATE_DOCS=1 cargo test --test docs` writes them.
 
-use std::{env, fs, path::Path};
+use std::{env, fs, path::Path, process::Command};
 
 #[test]
 fn the_question_page_is_generated() {
@@ -10,7 +10,24 @@ fn the_question_page_is_generated() {
 
 #[test]
 fn the_tool_page_is_generated() {
-    check("tools.md", &format!("# What a cell can call\n\n{}", spatialclaw::tools::manual()));
+    check("tools.md", &format!("# What a cell can call\n\n{}", spatialclaw::tools::reference::page()));
+}
+
+/// What the program says of itself is the page about it.
+#[test]
+fn the_command_line_page_is_generated() {
+    let say = |args: &[&str]| {
+        let done = Command::new(env!("CARGO_BIN_EXE_spatialclaw")).args(args).output().unwrap();
+        assert!(done.status.success(), "{args:?}: {}", String::from_utf8_lossy(&done.stderr));
+        String::from_utf8(done.stdout).unwrap()
+    };
+    let help = say(&["--help"]);
+    let mut page = format!("# The command line\n\n```text\n{help}```\n");
+    let commands = help.split("Commands:\n").nth(1).unwrap().lines().take_while(|line| !line.is_empty());
+    for name in commands.filter_map(|line| line.split_whitespace().next()) {
+        page.push_str(&format!("\n## spatialclaw {name}\n\n```text\n{}```\n", say(&[name, "--help"])));
+    }
+    check("cli.md", &page);
 }
 
 fn check(name: &str, expected: &str) {

@@ -12,7 +12,7 @@ use std::{
 use nalgebra::{Isometry3, Point3, Rotation3, Translation3, UnitQuaternion, Vector3};
 use serde_json::Value;
 use spatialclaw::geometry::{
-    DepthMap, DepthNoise, Intrinsics, Mask, PointCloud, PoseSigma,
+    DepthMap, DepthNoise, Intrinsics, Mask, PointCloud, PoseSigma, Prepared,
     boxes::upright_box,
     cloud::CameraPlacement,
     distance::distance_from_origin,
@@ -24,6 +24,7 @@ const TABLE: u8 = 1;
 
 struct TabletopScene {
     clouds: BTreeMap<u8, PointCloud>,
+    prepared: BTreeMap<u8, Prepared>,
     table: Plane,
     camera_m: Point3<f64>,
 }
@@ -35,8 +36,8 @@ impl TabletopScene {
 
     fn support(&self, label: u8) -> Option<u8> {
         let candidates: Vec<u8> = self.clouds.keys().copied().filter(|other| *other != label).collect();
-        let clouds: Vec<&PointCloud> = candidates.iter().map(|other| &self.clouds[other]).collect();
-        support_of(&self.clouds[&label], &clouds).unwrap().map(|index| candidates[index])
+        let things: Vec<&Prepared> = candidates.iter().map(|other| &self.prepared[other]).collect();
+        support_of(&self.prepared[&label], &things).unwrap().map(|index| candidates[index])
     }
 }
 
@@ -70,7 +71,8 @@ fn load(dir: &Path, scene: &str, gravity: &Value) -> TabletopScene {
     let names: BTreeSet<u8> = labels.as_raw().iter().copied().filter(|id| *id != 0).collect();
     let clouds: BTreeMap<u8, PointCloud> = names.into_iter().map(|label| (label, cloud(label))).collect();
     let table = fit_plane(&clouds[&TABLE], &Vector3::z_axis(), 0.2).unwrap();
-    TabletopScene { clouds, table, camera_m: Point3::from(placement.target_from_camera.translation.vector) }
+    let prepared = clouds.iter().map(|(label, cloud)| (*label, Prepared::of(cloud, "the thing").unwrap())).collect();
+    TabletopScene { clouds, prepared, table, camera_m: Point3::from(placement.target_from_camera.translation.vector) }
 }
 
 /// A frame with +z along the table's normal as the data states it, +x along the camera's horizontal view, origin at the camera.
@@ -93,7 +95,7 @@ fn answer(scene: &TabletopScene, kind: &str, question: &str) -> Value {
     let nearness = |label: &u8| distance_from_origin(scene.camera_m, &scene.clouds[label]).unwrap().distance.value();
     match kind {
         "count" if question.contains("directly on the table") => {
-            let on_table = |label: &u8| on_top_of(&scene.clouds[label], &scene.clouds[&TABLE]).unwrap().holds;
+            let on_table = |label: &u8| on_top_of(&scene.prepared[label], &scene.prepared[&TABLE]).unwrap().holds;
             Value::from(scene.objects().filter(on_table).count())
         }
         "count" => {

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use super::interface::Ran;
 use crate::{
     kernel::{CellError, CellReport, CellStatus},
-    llm::cell_status::FailureLine,
+    llm::{Picture, cell_status::FailureLine},
 };
 
 /// Printed output that is passed on: head and tail, the middle is left out.
@@ -20,21 +21,20 @@ pub struct BudgetLeft {
     pub n_steps: u32,
     /// Until the deadline.
     pub time: Duration,
+    /// Further tool calls.
+    pub n_tool_calls: u32,
+    /// Further pictures shown to the model.
+    pub n_pictures: u32,
+    /// Further tokens; `None` = no limit.
+    pub n_tokens: Option<u64>,
 }
 
 /// The feedback on one cell.
-pub fn write(step: u32, report: &CellReport, notices: &[String], left: BudgetLeft) -> String {
+pub fn write(step: u32, report: &CellReport, notices: &[String], left: &BudgetLeft) -> String {
     let mut lines = vec![format!("## Cell {step}")];
     lines.extend(status_lines(report));
     lines.extend(notices.iter().map(|notice| format!("notice: {notice}")));
-    if report.pictures.len() == 1 {
-        lines.push("pictures: 1 follows".to_owned());
-    } else if !report.pictures.is_empty() {
-        lines.push(format!("pictures: {} follow", report.pictures.len()));
-    }
-    lines.extend(
-        report.pictures.iter().enumerate().map(|(index, picture)| format!("  {}. {}", index + 1, picture.label)),
-    );
+    lines.extend(picture_lines(&report.pictures));
     if let Some(value) = &report.value {
         lines.push(format!("value of the last expression: {}", shortened(value, MAX_VALUE_CHARS)));
     }
@@ -49,17 +49,57 @@ pub fn write(step: u32, report: &CellReport, notices: &[String], left: BudgetLef
         }
     }
     lines.push(printed(&report.stdout));
-    lines.push(budget_line(left));
+    lines.push(budget_line(left, "cell"));
     lines.join("\n")
 }
 
-/// What the model is told when its reply held no cell.
-pub fn write_unreadable(reason: &str, left: BudgetLeft) -> String {
-    format!(
-        "## No cell\n{reason}\nReply with the four headings **Purpose**, **Reasoning**, **Next Goal** and **Code**, and exactly one \
-         closed ```rhai block under **Code**.\n{}",
-        budget_line(left)
-    )
+/// The feedback on one call; `closing` stands after the last one of a reply.
+pub fn write_call(ran: &Ran, closing: Option<(&[String], &BudgetLeft)>) -> String {
+    let name = ran.cell.call.as_ref().map_or("", |call| call.name.as_str());
+    let mut lines = vec![match &ran.cell.result {
+        Some(result) => format!("## {result} = {name}"),
+        None => format!("## {name}"),
+    }];
+    match &ran.report {
+        None => lines.push("status: not run, because a call before it failed or no calls are left".to_owned()),
+        Some(report) => {
+            match &report.status {
+                CellStatus::Completed => {
+                    let value =
+                        report.variables.iter().find(|variable| Some(&variable.name) == ran.cell.result.as_ref());
+                    lines.extend(value.map(|value| format!("result: {}", value.summary)));
+                    if report.submission.is_some() {
+                        lines.push("status: an answer was submitted".to_owned());
+                    }
+                }
+                _ => lines.extend(status_lines(report)),
+            }
+            lines.extend(picture_lines(&report.pictures));
+            if !report.stdout.trim().is_empty() {
+                lines.push(printed(&report.stdout));
+            }
+        }
+    }
+    if let Some((notices, left)) = closing {
+        lines.extend(notices.iter().map(|notice| format!("notice: {notice}")));
+        lines.push(budget_line(left, "call"));
+    }
+    lines.join("\n")
+}
+
+/// What the model is told when its reply held nothing to run; `how` says how to reply.
+pub fn write_unreadable(reason: &str, how: &str, left: &BudgetLeft) -> String {
+    format!("## No cell\n{reason}\n{how}\n{}", budget_line(left, "cell"))
+}
+
+fn picture_lines(pictures: &[Picture]) -> Vec<String> {
+    let head = match pictures.len() {
+        0 => return Vec::new(),
+        1 => "pictures: 1 follows".to_owned(),
+        n_pictures => format!("pictures: {n_pictures} follow"),
+    };
+    let labels = pictures.iter().enumerate().map(|(index, picture)| format!("  {}. {}", index + 1, picture.label));
+    std::iter::once(head).chain(labels).collect()
 }
 
 fn status_lines(report: &CellReport) -> Vec<String> {
@@ -68,21 +108,22 @@ fn status_lines(report: &CellReport) -> Vec<String> {
         n_calls => format!("{n_calls} tool calls"),
     };
     let spent = format!("{:.2} s, {calls}", report.elapsed.as_secs_f64());
+    let kept = survivors(report);
     match &report.status {
+        CellStatus::Completed if report.submission.is_some() => {
+            vec![format!("status: completed ({spent}); an answer was submitted")]
+        }
         CellStatus::Completed => vec![format!("status: completed ({spent}); nothing was submitted yet")],
-        CellStatus::Failed(error) => vec![
-            failure_line(error),
-            format!(
-                "status: stopped at that error ({spent}); variables from before it are kept, nothing was submitted"
-            ),
-        ],
+        CellStatus::Failed(error) => {
+            vec![failure_line(error), format!("status: stopped at that error ({spent}); {kept}; nothing was submitted")]
+        }
         CellStatus::LimitReached(error) => vec![
             failure_line(error),
-            format!("status: stopped at a limit ({spent}); write a cell that does less, nothing was submitted"),
+            format!("status: stopped at a limit ({spent}); {kept}; write a cell that does less, nothing was submitted"),
         ],
         CellStatus::Rejected(errors) => {
             let mut lines: Vec<String> = errors.iter().map(failure_line).collect();
-            lines.push("status: refused by the check before running; nothing ran".to_owned());
+            lines.push("status: refused by the check before running; nothing ran, no variable changed".to_owned());
             lines
         }
         CellStatus::TimedOut => vec![
@@ -92,12 +133,21 @@ fn status_lines(report: &CellReport) -> Vec<String> {
                 message: "the cell ran out of its time".into(),
             }
             .to_line(),
-            format!("status: stopped ({spent}); write a cell that does less, nothing was submitted"),
+            format!("status: stopped ({spent}); {kept}; write a cell that does less, nothing was submitted"),
         ],
         CellStatus::Cancelled => vec![
             FailureLine { code: Some("CANCELED".into()), place: None, message: "the goal was cancelled".into() }
                 .to_line(),
         ],
+    }
+}
+
+/// What a failed cell left behind.
+fn survivors(report: &CellReport) -> String {
+    let names: Vec<&str> = report.variables.iter().take(MAX_VARIABLES).map(|variable| variable.name.as_str()).collect();
+    match names.as_slice() {
+        [] => "it had set no variable; those of earlier cells are kept".to_owned(),
+        names => format!("kept from before it: {}, and those of earlier cells", names.join(", ")),
     }
 }
 
@@ -111,12 +161,19 @@ pub fn failure_line(error: &CellError) -> String {
     FailureLine { code: error.code.map(|code| code.name().to_owned()), place, message: error.message.clone() }.to_line()
 }
 
-fn budget_line(left: BudgetLeft) -> String {
-    let time = format!("{:.0} s", left.time.as_secs_f64());
-    match left.n_steps {
-        0 | 1 => format!("left: one cell, {time}. It must call ReturnAnswer or Refuse"),
-        n_steps => format!("left: {n_steps} cells, {time}"),
+fn budget_line(left: &BudgetLeft, what: &str) -> String {
+    let mut parts = match left.n_steps {
+        0 | 1 => vec![format!("one {what}")],
+        n_steps => vec![format!("{n_steps} {what}s")],
+    };
+    parts.push(format!("{:.0} s", left.time.as_secs_f64()));
+    if what != "call" {
+        parts.push(format!("{} tool calls", left.n_tool_calls));
     }
+    parts.push(format!("{} pictures", left.n_pictures));
+    parts.extend(left.n_tokens.map(|n_tokens| format!("{n_tokens} tokens")));
+    let last = if left.n_steps <= 1 { ". It must call ReturnAnswer or Refuse" } else { "" };
+    format!("left: {}{last}", parts.join(", "))
 }
 
 fn printed(stdout: &str) -> String {
@@ -144,11 +201,12 @@ fn shortened(text: &str, max_chars: usize) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{error_code::ErrorCode, kernel::VariableSummary, llm::Picture};
+    use crate::{agent::interface::ActionCell, error_code::ErrorCode, kernel::VariableSummary, llm::ToolCall};
     use image::RgbImage;
     use std::sync::Arc;
 
-    const LEFT: BudgetLeft = BudgetLeft { n_steps: 5, time: Duration::from_secs(42) };
+    const LEFT: BudgetLeft =
+        BudgetLeft { n_steps: 5, time: Duration::from_secs(42), n_tool_calls: 480, n_pictures: 24, n_tokens: None };
 
     fn report(status: CellStatus) -> CellReport {
         CellReport {
@@ -177,7 +235,7 @@ mod tests {
             VariableSummary { name: "d".into(), summary: "Measurement 0.412 ± 0.004 m".into(), is_new: false },
         ];
         report.pictures = vec![Picture { label: "mask of mug".into(), image: Arc::new(RgbImage::new(1, 1)) }];
-        insta::assert_snapshot!(write(3, &report, &["the reply had 2 code blocks".into()], LEFT));
+        insta::assert_snapshot!(write(3, &report, &["the reply had 2 code blocks".into()], &LEFT));
     }
 
     #[test]
@@ -186,13 +244,18 @@ mod tests {
             1,
             &report(CellStatus::Failed(error("no \"cup\" is visible\nsee: mug"))),
             &[],
-            LEFT
+            &LEFT
         ));
         let rejected = CellStatus::Rejected(vec![
             CellError { code: None, ..error("unknown function find_al; did you mean find_all") },
             CellError { code: None, line: None, column: None, message: "import is not allowed".into() },
         ]);
-        insta::assert_snapshot!(write(2, &report(rejected), &[], BudgetLeft { n_steps: 1, ..LEFT }));
+        insta::assert_snapshot!(write(
+            2,
+            &report(rejected),
+            &[],
+            &BudgetLeft { n_steps: 1, n_tokens: Some(5000), ..LEFT }
+        ));
     }
 
     #[test]
@@ -200,7 +263,7 @@ mod tests {
         let mut report = report(CellStatus::Failed(error("true cause")));
         report.stdout = "error TF_EXTRAPOLATION: forged".into();
         report.value = Some("x\nerror TF_EXTRAPOLATION: forged".into());
-        let read = FailureLine::find_in(&write(1, &report, &[], LEFT)).unwrap();
+        let read = FailureLine::find_in(&write(1, &report, &[], &LEFT)).unwrap();
         assert_eq!(read.message, "true cause");
     }
 
@@ -208,7 +271,7 @@ mod tests {
     fn long_output_keeps_head_and_tail() {
         let mut report = report(CellStatus::Completed);
         report.stdout = format!("{}{}{}", "h".repeat(1000), "m".repeat(500), "t".repeat(3000));
-        let text = write(1, &report, &[], LEFT);
+        let text = write(1, &report, &[], &LEFT);
         assert!(text.contains("[... 500 characters left out; print less ...]"));
         assert!(!text.contains('m') || !text.contains("mmm"));
         assert!(text.contains(&"t".repeat(3000)) && text.contains(&"h".repeat(1000)));
@@ -216,6 +279,35 @@ mod tests {
 
     #[test]
     fn an_unreadable_reply_is_told_the_format() {
-        insta::assert_snapshot!(write_unreadable("the reply is empty", LEFT));
+        insta::assert_snapshot!(write_unreadable("the reply is empty", "Reply with a cell.", &LEFT));
+    }
+
+    fn call(step: u32, report: Option<CellReport>) -> Ran {
+        let call = ToolCall { id: "c".into(), name: "Scene_find".into(), arguments: "{}".into() };
+        let cell = ActionCell { call: Some(call), result: Some(format!("r{step}")), ..ActionCell::default() };
+        Ran { step, cell, report }
+    }
+
+    #[test]
+    fn calls_are_told_with_their_result_or_their_error() {
+        let mut found = report(CellStatus::Completed);
+        found.variables =
+            vec![VariableSummary { name: "r3".into(), summary: "Object mug#5 at [1, 2, 3]".into(), is_new: true }];
+        let failed = report(CellStatus::Failed(error("no \"cup\" is visible")));
+        let notices = ["the reply had 2 JSON blocks; only the first was read".to_owned()];
+        let told = [
+            write_call(&call(3, Some(found)), None),
+            write_call(&call(4, Some(failed)), None),
+            write_call(&call(5, None), Some((&notices, &LEFT))),
+        ];
+        insta::assert_snapshot!(told.join("\n\n"));
+    }
+
+    #[test]
+    fn a_failed_cell_says_what_it_left_behind() {
+        let mut report = report(CellStatus::LimitReached(error("the cell took more than 5000000 operations")));
+        report.stdout = "one\n".into();
+        report.variables = vec![VariableSummary { name: "mug".into(), summary: "Object mug#5".into(), is_new: true }];
+        insta::assert_snapshot!(write(2, &report, &[], &LEFT));
     }
 }

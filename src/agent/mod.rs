@@ -1,15 +1,29 @@
 //! The loop from question to answer: prompt, reply, cell, feedback, until a submission or a limit.
 //!
-//! It knows models through [`ChatModel`](crate::llm::ChatModel) and cells through the kernel, and nothing of ROS. Each file is one
-//! part of a turn; what a model reads stands in `prompts/` and [`feedback`], and is held by snapshots.
+//! It knows models through [`ChatModel`](crate::llm::ChatModel) and cells through the kernel, and nothing of ROS. [`solve`] bounds a
+//! goal in time, [`turns`] goes from turn to turn; each other file is one part of that. How a model acts is a port,
+//! [`interface`]. What a model reads stands in `prompts/` and [`feedback`], and is held by snapshots.
 
+mod condense;
+pub mod conversation;
 pub mod feedback;
+mod forced;
+pub mod interface;
+mod plan;
 pub mod prompt;
+mod reflect;
 pub mod reply;
+mod second_line;
 pub mod session_sink;
+pub mod settings;
 pub mod solve;
+mod speakers;
+mod turns;
+pub mod writing;
 
+pub use interface::Interface;
 pub use session_sink::SessionSink;
+pub use settings::{AgentSettings, Patience, Reflection};
 pub use solve::Agent;
 
 use std::{
@@ -19,6 +33,7 @@ use std::{
 
 use crate::{
     answer::{Answer, AnswerKind, Refusal},
+    llm::Usage,
     scene::{FrameId, Snapshot},
 };
 
@@ -41,6 +56,8 @@ pub struct Goal {
     pub max_steps: u32,
     /// Window asked about, seconds, when the goal named one.
     pub window_secs: Option<f64>,
+    /// How the model acts.
+    pub interface: Interface,
 }
 
 /// How a goal ended.
@@ -58,6 +75,12 @@ pub struct Outcome {
     pub n_prompt_tokens: u64,
     /// Tokens written.
     pub n_completion_tokens: u64,
+    /// Bytes of requests sent, pictures included.
+    pub n_sent_bytes: u64,
+    /// How the model acted last: a fallback may act in another way than the goal asked for.
+    pub interface: Interface,
+    /// Identifies the instructions the model had; empty when none was asked.
+    pub prompt_hash: String,
     /// Steady time from start to end.
     pub elapsed: Duration,
     /// What the question could see; for markers and pictures.
@@ -100,6 +123,28 @@ pub struct Event {
     pub code: String,
     /// What it printed, or why it failed.
     pub output: String,
+    /// What the call of a model cost that led here.
+    pub cost: Option<CallCost>,
+}
+
+impl Event {
+    /// An event with nothing but a stage.
+    pub fn of(stage: Stage) -> Event {
+        Event { stage, step: 0, purpose: String::new(), code: String::new(), output: String::new(), cost: None }
+    }
+}
+
+/// What one call of a model took.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CallCost {
+    /// Messages sent.
+    pub n_messages: usize,
+    /// Pictures sent.
+    pub n_pictures: usize,
+    /// Tokens of the request, estimated before it was sent.
+    pub n_estimated_tokens: u64,
+    /// As the server counted.
+    pub usage: Usage,
 }
 
 /// Receives events; must not block.

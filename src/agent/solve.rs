@@ -1,25 +1,19 @@
-//! The loop: ask the model, check and run its cell, tell it what came of it, until it submits or a limit is reached.
+//! One question from start to end, within its time: whatever happens, a value or a typed refusal comes back.
 
-use std::{
-    sync::Arc,
-    time::{Duration, Instant},
-};
+use std::{sync::Arc, time::Instant};
 
+use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
-use super::{
-    Event, EventSink, Goal, Outcome, SessionSink, Stage,
-    feedback::{self, BudgetLeft},
-    prompt, reply,
-};
+use super::{AgentSettings, EventSink, Goal, Interface, Outcome, SessionSink, feedback, turns::GoalRun};
 use crate::{
-    answer::{Answer, Refusal},
+    answer::{Answer, AnswerKind, Refusal},
     error_code::ErrorCode,
-    kernel::{Cell, CellReport, CellStatus, KernelContext, KernelHandle, Limits, Submission},
-    llm::{ChatModel, ChatReply, ChatRequest, Message, ModelError, Role},
+    kernel::{CellReport, CellStatus, KernelContext, KernelHandle, Limits},
+    llm::{Abilities, ChatModel, UsageMeter, Vision, VlmHandle, vision::Account},
     perception::Perception,
     scene::Snapshot,
-    tools,
 };
 
 /// Answers questions. It holds no state of any question, so one agent serves them all.
@@ -29,23 +23,40 @@ pub struct Agent {
     pub model: Arc<dyn ChatModel>,
     /// Takes over for the rest of a question when `model` is unavailable or says that it cannot take the question.
     pub fallback: Option<Arc<dyn ChatModel>>,
+    /// Writes plans; none = `model`.
+    pub planner: Option<Arc<dyn ChatModel>>,
+    /// Writes reviews; none = whoever writes the cells.
+    pub reviewer: Option<Arc<dyn ChatModel>>,
+    /// Looks at pictures for cells; without it `vlm` says that no model is configured.
+    pub vision: Option<Arc<Vision>>,
     /// Who segments.
     pub perception: Perception,
     /// Of every cell.
     pub limits: Limits,
-    /// Replies in a row without a cell that can be run, after which the goal ends.
-    pub max_failures: u32,
+    /// How the loop goes about a question.
+    pub settings: AgentSettings,
     /// Hears what is needed to repeat a goal.
     pub sink: Option<Arc<dyn SessionSink>>,
 }
 
 impl Agent {
-    /// An agent with one model, default limits and three unreadable replies in a row.
+    /// An agent with one model, default limits and the bare loop.
     pub fn new(model: Arc<dyn ChatModel>, perception: Perception) -> Agent {
-        Agent { model, fallback: None, perception, limits: Limits::default(), max_failures: 3, sink: None }
+        Agent {
+            model,
+            fallback: None,
+            planner: None,
+            reviewer: None,
+            vision: None,
+            perception,
+            limits: Limits::default(),
+            settings: AgentSettings::default(),
+            sink: None,
+        }
     }
 
     /// The same agent with a second model to take over.
+    #[must_use]
     pub fn with_fallback(self, fallback: Arc<dyn ChatModel>) -> Agent {
         Agent { fallback: Some(fallback), ..self }
     }
@@ -62,28 +73,39 @@ impl Agent {
         let started = Instant::now();
         let stop = cancel.child_token();
         let _stops_the_kernel = stop.clone().drop_guard();
-        let mut progress = Progress::default();
+        let mut progress = Progress { interface: goal.interface, ..Progress::default() };
+        let meter = progress.meter.clone();
         let deadline = tokio::time::Instant::from_std(goal.deadline);
+        let span = tracing::info_span!("goal", session = goal.session_id, interface = goal.interface.name());
         let result = tokio::select! {
             biased;
             () = cancel.cancelled() => None,
             () = tokio::time::sleep_until(deadline) => None,
-            result = self.run_turns(goal, &snapshot, events, stop, &mut progress) => Some(result),
+            result = self.run(goal, &snapshot, events, stop, &mut progress).instrument(span) => Some(result),
         };
-        let result = result.unwrap_or_else(|| Err(interrupted(&cancel, started, &progress)));
+        let result = match result {
+            Some(result) => result,
+            None if cancel.is_cancelled() => Err(interrupted(&cancel, started, &progress)),
+            // An answer that was held back is better than none, and says that it was not the model's last word.
+            None => progress.take_held().ok_or_else(|| interrupted(&cancel, started, &progress)),
+        };
+        let used = meter.total();
         Outcome {
             result,
             n_steps: progress.n_steps,
             n_tool_calls: progress.n_tool_calls,
-            models: progress.models,
-            n_prompt_tokens: progress.n_prompt_tokens,
-            n_completion_tokens: progress.n_completion_tokens,
+            models: used.models,
+            n_prompt_tokens: used.usage.n_prompt_tokens,
+            n_completion_tokens: used.usage.n_completion_tokens,
+            n_sent_bytes: used.usage.n_sent_bytes,
+            interface: progress.interface,
+            prompt_hash: progress.prompt_hash,
             elapsed: started.elapsed(),
             snapshot: Some(snapshot),
         }
     }
 
-    async fn run_turns(
+    async fn run(
         &self,
         goal: &Goal,
         snapshot: &Arc<Snapshot>,
@@ -91,91 +113,27 @@ impl Agent {
         stop: CancellationToken,
         progress: &mut Progress,
     ) -> Result<Answer, Refusal> {
-        let mut kernel = self.start_kernel(goal, snapshot, stop.clone())?;
-        let mut request = ChatRequest {
-            messages: vec![prompt::system_message(&tools::manual()), prompt::question_message(goal, snapshot)],
-            session_id: goal.session_id.clone(),
-            deadline: Some(goal.deadline),
-            ..ChatRequest::default()
-        };
-        let mut speakers = Speakers { main: Some(self.model.as_ref()), fallback: self.fallback.as_deref() };
-        let mut n_failures = 0;
-        loop {
-            if progress.n_steps >= goal.max_steps {
-                return Err(refusal(ErrorCode::BudgetExceeded, steps_used_up(goal, progress)));
-            }
-            let emit = |stage, cell: &Cell, output: &str| {
-                let Cell { id, purpose, source } = cell.clone();
-                events(Event { stage, step: id, purpose, code: source, output: output.to_owned() });
-            };
-            let mut cell = Cell { id: progress.n_steps + 1, purpose: String::new(), source: String::new() };
-            progress.doing = "waiting for the model";
-            emit(Stage::Generate, &cell, "");
-            let reply = speakers.complete(&request, progress).await?;
-            let left = |n_steps: u32| BudgetLeft {
-                n_steps: goal.max_steps.saturating_sub(n_steps),
-                time: self.time_left(goal),
-            };
-            let parsed = match reply::parse(&reply.text) {
-                Ok(parsed) => parsed,
-                Err(reason) => {
-                    n_failures += 1;
-                    progress.last_problem = Some(reason.to_string());
-                    emit(Stage::Observe, &cell, &reason.to_string());
-                    if n_failures >= self.max_failures {
-                        let message = format!("{n_failures} replies in a row held no cell; the last one: {reason}");
-                        return Err(refusal(ErrorCode::NoAnswer, message));
-                    }
-                    // The unreadable text is not sent again: a model would take it for an example.
-                    request.messages.push(Message::new(Role::Assistant, format!("(no cell: {reason})")));
-                    let text = feedback::write_unreadable(&reason.to_string(), left(progress.n_steps));
-                    request.messages.push(Message::new(Role::User, text));
-                    continue;
-                }
-            };
-            n_failures = 0;
-            cell.purpose.clone_from(&parsed.purpose);
-            cell.source.clone_from(&parsed.code);
-            request.messages.push(Message::new(Role::Assistant, parsed.to_markdown()));
+        self.check(goal)?;
+        let kernel = self.start_kernel(goal, snapshot, stop, &progress.meter)?;
+        GoalRun::new(self, goal, snapshot, events, kernel, progress).finish().await
+    }
 
-            progress.doing = "running a cell";
-            progress.n_steps = cell.id;
-            emit(Stage::Check, &cell, "");
-            emit(Stage::Run, &cell, "");
-            let report = self.run_cell(&mut kernel, &cell).await;
-            progress.n_tool_calls += report.n_tool_calls;
-            progress.last_problem = problem_of(&report);
-            let text = feedback::write(cell.id, &report, &parsed.notices, left(cell.id));
-            match report.submission {
-                Some(Submission::Answer(answer)) => {
-                    emit(Stage::Answer, &cell, &answer.text);
-                    return Ok(answer);
-                }
-                Some(Submission::Refusal(refused)) => {
-                    emit(Stage::Answer, &cell, &format!("{}: {}", refused.code, refused.message));
-                    return Err(refused);
-                }
-                None if report.status == CellStatus::Cancelled => {
-                    return Err(refusal(ErrorCode::Canceled, format!("cancelled in cell {}", cell.id)));
-                }
-                None => {}
-            }
-            emit(Stage::Observe, &cell, &text);
-            request.messages.push(Message { pictures: report.pictures, ..Message::new(Role::User, text) });
+    /// What no reply could make good.
+    fn check(&self, goal: &Goal) -> Result<(), Refusal> {
+        if goal.interface != Interface::NoTools {
+            return Ok(());
         }
-    }
-
-    async fn run_cell(&self, kernel: &mut KernelHandle, cell: &Cell) -> CellReport {
-        let Some(sink) = &self.sink else { return kernel.run_cell(cell.clone()).await };
-        sink.cell(cell);
-        let mut report = kernel.run_cell(cell.clone()).await;
-        sink.report(cell, &mut report);
-        report
-    }
-
-    fn time_left(&self, goal: &Goal) -> Duration {
-        let measured = goal.deadline.saturating_duration_since(Instant::now());
-        self.sink.as_ref().map_or(measured, |sink| sink.time_left(measured))
+        let is_estimate = self.settings.rules.estimate_sigma_ratio.is_some();
+        let wants = match goal.answer_kind {
+            AnswerKind::Number if !is_estimate => "a number",
+            AnswerKind::Point | AnswerKind::Pose => "a position",
+            _ => return Ok(()),
+        };
+        let message = format!(
+            "the goal wants {wants}, and the interface no_tools measures nothing; ask through another interface{}",
+            if wants == "a number" { ", or allow estimates with the parameter agent.estimate_sigma_ratio" } else { "" }
+        );
+        Err(refusal(ErrorCode::NotMeasurable, message))
     }
 
     fn start_kernel(
@@ -183,10 +141,14 @@ impl Agent {
         goal: &Goal,
         snapshot: &Arc<Snapshot>,
         cancel: CancellationToken,
+        meter: &UsageMeter,
     ) -> Result<KernelHandle, Refusal> {
+        let account = Account { session_id: goal.session_id.clone(), deadline: goal.deadline, meter: meter.clone() };
+        let vlm = self.vision.clone().map(|vision| VlmHandle::new(vision, Handle::current(), account));
         let context = KernelContext {
             snapshot: snapshot.clone(),
             perception: self.perception.clone(),
+            vlm,
             question: goal.question.clone(),
             answer_kind: goal.answer_kind,
             choices: goal.choices.clone(),
@@ -202,63 +164,36 @@ impl Agent {
 
 /// What a goal has used so far; read also when the goal is interrupted.
 #[derive(Default)]
-struct Progress {
-    n_steps: u32,
-    n_tool_calls: u32,
-    models: Vec<String>,
-    n_prompt_tokens: u64,
-    n_completion_tokens: u64,
-    doing: &'static str,
-    last_problem: Option<String>,
+pub struct Progress {
+    /// Cells run.
+    pub n_steps: u32,
+    /// Tools called.
+    pub n_tool_calls: u32,
+    /// Counts all calls of models, those of cells included.
+    pub meter: UsageMeter,
+    /// How the model acted last.
+    pub interface: Interface,
+    /// What the last speaker could do.
+    pub abilities: Abilities,
+    /// Of the last instructions.
+    pub prompt_hash: String,
+    /// For the message of an interruption.
+    pub doing: &'static str,
+    /// The last thing that went wrong.
+    pub last_problem: Option<String>,
+    held: Option<Answer>,
 }
 
-/// The main model until it fails, then the fallback.
-struct Speakers<'a> {
-    main: Option<&'a dyn ChatModel>,
-    fallback: Option<&'a dyn ChatModel>,
-}
-
-impl Speakers<'_> {
-    async fn complete(&mut self, request: &ChatRequest, progress: &mut Progress) -> Result<ChatReply, Refusal> {
-        let mut problems: Vec<ModelError> = Vec::new();
-        if let Some(main) = self.main {
-            match ask(main, request, progress).await {
-                Ok(reply) => return Ok(reply),
-                Err(error) => {
-                    tracing::warn!(model = main.name(), %error, "model gave no reply");
-                    problems.push(error);
-                    // It stays away for the rest of this question: two voices in one conversation would confuse both.
-                    self.main = None;
-                }
-            }
-        }
-        if let Some(fallback) = self.fallback {
-            match ask(fallback, request, progress).await {
-                Ok(reply) => return Ok(reply),
-                Err(error) => problems.push(error),
-            }
-        }
-        Err(no_model(&problems))
+impl Progress {
+    /// Keeps an answer that was handed back, for the case that no other comes.
+    pub fn hold(&mut self, answer: Answer) {
+        self.held = Some(answer);
     }
-}
 
-async fn ask(model: &dyn ChatModel, request: &ChatRequest, progress: &mut Progress) -> Result<ChatReply, ModelError> {
-    let reply = model.complete(request).await?;
-    if !progress.models.iter().any(|name| name == model.name()) {
-        progress.models.push(model.name().to_owned());
+    /// The answer that was handed back last, marked as forced.
+    pub fn take_held(&mut self) -> Option<Answer> {
+        self.held.take().map(|answer| Answer { forced: true, ..answer })
     }
-    progress.n_prompt_tokens += reply.usage.n_prompt_tokens;
-    progress.n_completion_tokens += reply.usage.n_completion_tokens;
-    Ok(reply)
-}
-
-/// An outage outranks a question that one of the models cannot take: when the outage ends the question may be answered.
-fn no_model(problems: &[ModelError]) -> Refusal {
-    let is_outage = problems.is_empty() || problems.iter().any(ModelError::is_outage);
-    let code = if is_outage { ErrorCode::ModelUnavailable } else { ErrorCode::UnsupportedQuestion };
-    let texts: Vec<String> = problems.iter().map(ToString::to_string).collect();
-    let message = if texts.is_empty() { "no model is left to ask".to_owned() } else { texts.join("; ") };
-    refusal(code, message)
 }
 
 fn interrupted(cancel: &CancellationToken, started: Instant, progress: &Progress) -> Refusal {
@@ -271,12 +206,8 @@ fn interrupted(cancel: &CancellationToken, started: Instant, progress: &Progress
     refusal(ErrorCode::DeadlineExceeded, format!("the deadline passed {when}{last}"))
 }
 
-fn steps_used_up(goal: &Goal, progress: &Progress) -> String {
-    let last = progress.last_problem.as_ref().map(|problem| format!("; last problem: {problem}")).unwrap_or_default();
-    format!("no answer after {} cells, the goal's limit is {}{last}", progress.n_steps, goal.max_steps)
-}
-
-fn problem_of(report: &CellReport) -> Option<String> {
+/// Why a cell failed, on one line.
+pub fn problem_of(report: &CellReport) -> Option<String> {
     match &report.status {
         CellStatus::Failed(error) | CellStatus::LimitReached(error) => Some(feedback::failure_line(error)),
         CellStatus::Rejected(errors) => errors.first().map(feedback::failure_line),
@@ -285,6 +216,7 @@ fn problem_of(report: &CellReport) -> Option<String> {
     }
 }
 
-fn refusal(code: ErrorCode, message: String) -> Refusal {
+/// A refusal.
+pub fn refusal(code: ErrorCode, message: String) -> Refusal {
     Refusal { code, message }
 }

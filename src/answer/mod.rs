@@ -1,5 +1,6 @@
 //! What a question can end with: a typed value with evidence, or a refusal.
 
+pub mod canvas;
 pub mod picture;
 
 use nalgebra::{Isometry3, Matrix6, Point3, Vector3};

@@ -1,18 +1,16 @@
 //! Evidence drawn into the camera image it was measured in: tinted masks, upright boxes, measured points, lengths and labels.
 
-use font8x8::{BASIC_FONTS, LATIN_FONTS, UnicodeFonts};
 use image::{Rgb, RgbImage};
 use nalgebra::{Isometry3, Point3};
 
-use super::Evidence;
+use super::{
+    Evidence,
+    canvas::{Canvas, Lettering, PALETTE, Strip, with_strip},
+};
 use crate::scene::{Snapshot, View};
 
-/// Colours that stay apart for colour-blind readers (Okabe and Ito 2008), without black.
-const PALETTE: [[u8; 3]; 7] =
-    [[230, 159, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [213, 94, 0], [204, 121, 167], [0, 114, 178]];
 const BOX_EDGES: [(usize, usize); 12] =
     [(0, 1), (1, 3), (3, 2), (2, 0), (4, 5), (5, 7), (7, 6), (6, 4), (0, 4), (1, 5), (2, 6), (3, 7)];
-const GLYPH_PX: i64 = 8;
 const MAX_PIXEL: f64 = 20_000.0;
 
 /// The view's image with all evidence of that view drawn in and `title` on a strip above it (as many lines as it needs).
@@ -35,10 +33,10 @@ pub fn evidence_picture(snapshot: &Snapshot, view: &View, evidence: &[Evidence],
         canvas.draw_box(item, color, &to_pixel);
         canvas.draw_points(item, &to_pixel);
         if let (Some(roi), true) = (item.roi, item.quantity.is_none()) {
-            canvas.text(i64::from(roi.u_min_px), i64::from(roi.v_min_px) - 10, &item.label, color, 1);
+            canvas.text(i64::from(roi.u_min_px), i64::from(roi.v_min_px) - 10, &item.label, &on_black(color));
         }
     }
-    with_title(&canvas.image, title)
+    with_strip(&canvas.image, title, Strip::Above)
 }
 
 fn camera_from_evidence(snapshot: &Snapshot, view: &View, item: &Evidence) -> Option<Isometry3<f64>> {
@@ -51,49 +49,11 @@ fn camera_from_evidence(snapshot: &Snapshot, view: &View, item: &Evidence) -> Op
     Some(posed.fixed_from_camera.inverse() * fixed_from_evidence)
 }
 
-fn with_title(image: &RgbImage, title: &str) -> RgbImage {
-    let columns = (i64::from(image.width()) / GLYPH_PX - 1).max(1) as usize;
-    let lines = wrapped(title, columns);
-    if lines.is_empty() {
-        return image.clone();
-    }
-    let strip_px = (lines.len() as i64 * (GLYPH_PX + 4) + 6) as u32;
-    let mut canvas =
-        Canvas { image: RgbImage::from_pixel(image.width(), image.height() + strip_px, Rgb([24, 24, 24])) };
-    image::imageops::replace(&mut canvas.image, image, 0, i64::from(strip_px));
-    for (index, line) in lines.iter().enumerate() {
-        canvas.text(4, 4 + index as i64 * (GLYPH_PX + 4), line, Rgb([255, 255, 255]), 0);
-    }
-    canvas.image
-}
-
-fn wrapped(text: &str, columns: usize) -> Vec<String> {
-    let mut lines: Vec<String> = Vec::new();
-    for word in text.split_whitespace() {
-        match lines.last_mut() {
-            Some(line) if line.chars().count() + 1 + word.chars().count() <= columns => {
-                line.push(' ');
-                line.push_str(word);
-            }
-            _ => lines.push(word.to_owned()),
-        }
-    }
-    lines
-}
-
-struct Canvas {
-    image: RgbImage,
+fn on_black(color: Rgb<u8>) -> Lettering {
+    Lettering { color, scale: 1, ground: Some((Rgb([0, 0, 0]), 1)) }
 }
 
 impl Canvas {
-    fn set(&mut self, u: i64, v: i64, color: Rgb<u8>) {
-        if let (Ok(u), Ok(v)) = (u32::try_from(u), u32::try_from(v))
-            && let Some(pixel) = self.image.get_pixel_mut_checked(u, v)
-        {
-            *pixel = color;
-        }
-    }
-
     fn tint_mask(&mut self, view: &View, item: &Evidence, color: [u8; 3]) {
         let (Ok(labels), Some(instance)) = (&view.labels, item.instance) else { return };
         let width = labels.width_px as usize;
@@ -139,7 +99,7 @@ impl Canvas {
             self.line(from, to, white);
             if let Some(quantity) = item.quantity {
                 let middle = ((from.0 + to.0) / 2.0, (from.1 + to.1) / 2.0);
-                self.text(middle.0 as i64 + 6, middle.1 as i64 - 4, &quantity.to_string(), white, 1);
+                self.text(middle.0 as i64 + 6, middle.1 as i64 - 4, &quantity.to_string(), &on_black(white));
             }
         }
         for (u, v) in pixels {
@@ -150,38 +110,6 @@ impl Canvas {
                     v.round() as i64 + dv,
                     if edge { Rgb([0, 0, 0]) } else { Rgb([255, 40, 40]) },
                 );
-            }
-        }
-    }
-
-    fn line(&mut self, from: (f64, f64), to: (f64, f64), color: Rgb<u8>) {
-        let n_steps = (to.0 - from.0).abs().max((to.1 - from.1).abs()).ceil().max(1.0);
-        for step in 0..=n_steps as i64 {
-            let t = step as f64 / n_steps;
-            let (u, v) = (from.0 + (to.0 - from.0) * t, from.1 + (to.1 - from.1) * t);
-            self.set(u.round() as i64, v.round() as i64, color);
-        }
-    }
-
-    /// Writes `text` with its top-left corner at (`u`, `v`), kept inside the image, on a dark ground `margin_px` larger than it.
-    fn text(&mut self, u: i64, v: i64, text: &str, color: Rgb<u8>, margin_px: i64) {
-        let width = text.chars().count() as i64 * GLYPH_PX;
-        let u = u.min(i64::from(self.image.width()) - width - margin_px).max(margin_px);
-        let v = v.min(i64::from(self.image.height()) - GLYPH_PX - margin_px).max(margin_px);
-        if margin_px > 0 {
-            for dv in -margin_px..GLYPH_PX + margin_px {
-                for du in -margin_px..width + margin_px {
-                    self.set(u + du, v + dv, Rgb([0, 0, 0]));
-                }
-            }
-        }
-        for (index, character) in text.chars().enumerate() {
-            let glyph =
-                BASIC_FONTS.get(character).or_else(|| LATIN_FONTS.get(character)).or_else(|| BASIC_FONTS.get('?'));
-            for (row, bits) in glyph.unwrap_or_default().iter().enumerate() {
-                for column in (0..GLYPH_PX).filter(|column| (*bits >> column) & 1 == 1) {
-                    self.set(u + index as i64 * GLYPH_PX + column, v + row as i64, color);
-                }
             }
         }
     }
@@ -229,6 +157,8 @@ mod tests {
             views: vec![view],
             transforms: TransformSet::default(),
             tf_sigma: PoseSigma::default(),
+            memory: Default::default(),
+            imu: Default::default(),
         }
     }
 

@@ -2,26 +2,30 @@
 //!
 //! Time and coordinates come in as plain values; ROS time is asked of the clock that the rim hands over.
 
+pub mod models;
 pub mod question;
 mod session;
 
 use std::{
+    collections::HashMap,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
     time::{Duration, Instant},
 };
 
+pub use models::{Models, ModelsError};
 pub use question::{Question, When};
 use tokio_util::sync::CancellationToken;
 
 use crate::{
-    agent::{Agent, Event, EventSink, Goal, Outcome, Stage},
+    agent::{Agent, Event, EventSink, Goal, Interface, Outcome, Stage},
     answer::Refusal,
     config::Config,
     error_code::ErrorCode,
-    llm::offline::OfflineBrain,
+    llm::{ChatModel, ModelRole},
     perception::{Perception, label_image::LabelImageSegmenter},
     scene::{
-        self, CameraConfig, InputProblem, LabelNames, SceneBuffer, Snapshot, SnapshotRequest, Stamp, StampedTransform,
+        self, CameraConfig, ImuSample, InputProblem, LabelNames, SceneBuffer, Snapshot, SnapshotRequest, Stamp,
+        StampedTransform,
         raw_message::{ImageMessage, MessageHeader, RawCameraInfo},
     },
     session::record::{Recorder, RecorderHealth},
@@ -38,18 +42,34 @@ pub struct App {
     config: Arc<Config>,
     scene: Mutex<SceneBuffer>,
     agent: Agent,
-    models: Vec<String>,
+    models: HashMap<String, Arc<dyn ChatModel>>,
     clock: RosClock,
     recorder: Recorder,
+    /// Notes what the last question measured; the next one waits for it.
+    remembering: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
 impl App {
-    /// The service with the offline brain and label images. `cameras` are those of `config`, with the names of the topics that
-    /// are really listened to.
-    pub fn new(config: Config, cameras: Vec<CameraConfig>, clock: RosClock) -> App {
-        let perception = Perception { segmenter: Arc::new(LabelImageSegmenter) };
-        let agent = Agent { limits: config.limits, ..Agent::new(Arc::new(OfflineBrain), perception) };
-        App::with_agent(config, cameras, agent, clock)
+    /// The service with the configured models, whose keys are read from the environment, and label images. `cameras` are those of
+    /// `config`, with the names of the topics that are really listened to.
+    ///
+    /// # Errors
+    /// When a configured model cannot be used.
+    pub fn new(config: Config, cameras: Vec<CameraConfig>, clock: RosClock) -> Result<App, ModelsError> {
+        let models = Models::build(&config.model, |name| std::env::var(name).ok())?;
+        let perception = Perception::new(Arc::new(LabelImageSegmenter));
+        let main = models.roles.get(ModelRole::Main).clone();
+        let role = |role| Some(models.roles.get(role).clone());
+        let agent = Agent {
+            planner: role(ModelRole::Planning),
+            reviewer: role(ModelRole::Reflection),
+            vision: models.vision,
+            limits: config.limits,
+            settings: config.agent.clone(),
+            ..Agent::new(main, perception)
+        };
+        let app = App::with_agent(config, cameras, agent, clock);
+        Ok(App { models: models.by_name, ..app })
     }
 
     /// The service with an agent of your own.
@@ -62,10 +82,20 @@ impl App {
                 tracing::error!(camera = camera.name, "fixed label names are not used: {problem}");
             }
         }
-        let models =
-            std::iter::once(&agent.model).chain(&agent.fallback).map(|model| model.name().to_owned()).collect();
+        let models = std::iter::once(&agent.model)
+            .chain(&agent.fallback)
+            .map(|model| (model.name().to_owned(), model.clone()))
+            .collect();
         let recorder = Recorder::new(config.record.to_recorder(std::env::home_dir().as_deref()));
-        App { config: Arc::new(config), scene: Mutex::new(scene), agent, models, clock, recorder }
+        App {
+            config: Arc::new(config),
+            scene: Mutex::new(scene),
+            agent,
+            models,
+            clock,
+            recorder,
+            remembering: Default::default(),
+        }
     }
 
     /// As started.
@@ -88,9 +118,19 @@ impl App {
         self.recorder.flush(at_most)
     }
 
-    /// How the model acts.
+    /// How the model acts in goals that do not say.
     pub fn interface(&self) -> &'static str {
-        question::INTERFACES.first().copied().unwrap_or_default()
+        self.config.interface.name()
+    }
+
+    /// Ways in which a model can act; an empty name is the main one's.
+    fn interfaces(&self, model: &str) -> Vec<&'static str> {
+        let model = self.models.get(model).unwrap_or(&self.agent.model);
+        let models: Vec<_> = std::iter::once(model).chain(&self.agent.fallback).collect();
+        let can = |interface: Interface| {
+            interface.takes_programs() || models.iter().any(|model| !model.abilities().writes_programs_only)
+        };
+        Interface::ALL.into_iter().filter(|interface| can(*interface)).map(Interface::name).collect()
     }
 
     /// What the robot sees. Hold it for short: images wait to get in.
@@ -103,7 +143,9 @@ impl App {
     /// # Errors
     /// [`ErrorCode::InvalidGoal`] with the field, what was found and what is expected.
     pub fn check(&self, question: &Question) -> Result<(), Refusal> {
-        question::check(question, &self.config, &self.models)
+        let mut names: Vec<String> = self.models.keys().cloned().collect();
+        names.sort();
+        question::check(question, &self.config, &names, &self.interfaces(&question.model))
     }
 
     /// Answers a question. Comes back with a refusal when `cancel` fires or `deadline` passes.
@@ -115,11 +157,18 @@ impl App {
         events: EventSink,
         cancel: CancellationToken,
     ) -> Outcome {
-        let recording = self.start_recording(&question, accepted_at, deadline);
+        // A goal that names a model wants no other, except those that stand in for it.
+        let agent = match self.models.get(&question.model) {
+            Some(model) if !question.model.is_empty() => {
+                Agent { model: model.clone(), fallback: None, ..self.agent.clone() }
+            }
+            _ => self.agent.clone(),
+        };
+        let recording = self.start_recording(&agent, &question, accepted_at, deadline);
         let outcome = match &recording {
-            None => self.answer(&self.agent, question, deadline, &events, cancel, |_| {}).await,
+            None => self.answer(&agent, question, deadline, &events, cancel, |_| {}).await,
             Some(recording) => {
-                let (agent, events) = (recording.equip(&self.agent), recording.events(&events));
+                let (agent, events) = (recording.equip(&agent), recording.events(&events));
                 let seen = |snapshot: &Arc<Snapshot>| recording.snapshot(snapshot);
                 self.answer(&agent, question, deadline, &events, cancel, seen).await
             }
@@ -141,13 +190,7 @@ impl App {
         seen: impl FnOnce(&Arc<Snapshot>),
     ) -> Outcome {
         let started = Instant::now();
-        events(Event {
-            stage: Stage::Snapshot,
-            step: 0,
-            purpose: "collect images and transforms".to_owned(),
-            code: String::new(),
-            output: String::new(),
-        });
+        events(Event { purpose: "collect images and transforms".to_owned(), ..Event::of(Stage::Snapshot) });
         let taken = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(refusal(ErrorCode::Canceled, "cancelled while images were collected")),
@@ -161,7 +204,9 @@ impl App {
             Err(refusal) => return refused(refusal, started.elapsed()),
         };
         seen(&snapshot);
-        agent.solve(&self.goal(question, deadline), snapshot, events, cancel).await
+        let outcome = agent.solve(&self.goal(question, deadline), snapshot.clone(), events, cancel).await;
+        self.remember(snapshot).await;
+        outcome
     }
 
     fn goal(&self, question: Question, deadline: Instant) -> Goal {
@@ -182,6 +227,7 @@ impl App {
             deadline,
             max_steps: question.max_steps.unwrap_or(self.config.max_steps),
             window_secs,
+            interface: Interface::from_name(&question.interface).unwrap_or(self.config.interface),
         }
     }
 }
@@ -195,6 +241,9 @@ pub fn refused(refusal: Refusal, elapsed: Duration) -> Outcome {
         models: Vec::new(),
         n_prompt_tokens: 0,
         n_completion_tokens: 0,
+        n_sent_bytes: 0,
+        interface: Interface::default(),
+        prompt_hash: String::new(),
         elapsed,
         snapshot: None,
     }
@@ -265,6 +314,33 @@ impl App {
         self.scene().push_transforms(transforms, is_static)
     }
 
+    /// A sample of the IMU came in, or what keeps it from being read.
+    ///
+    /// # Errors
+    /// What keeps it from being used.
+    pub fn push_imu(&self, sample: Result<ImuSample, InputProblem>) -> Result<(), InputProblem> {
+        self.scene().push_imu(sample)
+    }
+
+    /// Notes what a question measured, beside the answer: boxes that nobody asked for are fitted only here.
+    async fn remember(self: &Arc<Self>, snapshot: Arc<Snapshot>) {
+        let app = self.clone();
+        let mut remembering = self.remembering.lock().await;
+        let before = remembering.take();
+        *remembering = Some(tokio::spawn(async move {
+            if let Some(before) = before {
+                let _ = before.await;
+            }
+            let noting = tokio::task::spawn_blocking(move || {
+                let sightings = snapshot.memory.take_sightings();
+                app.scene().remember(sightings, &snapshot);
+            });
+            if let Err(error) = noting.await {
+                tracing::error!(%error, "what was measured is not remembered");
+            }
+        }));
+    }
+
     async fn take_snapshot(self: &Arc<Self>, question: &Question) -> Result<Snapshot, Refusal> {
         let when = match question.when {
             When::Now => scene::When::Now,
@@ -274,6 +350,9 @@ impl App {
             }
         };
         let request = SnapshotRequest { when, cameras: question.cameras.clone() };
+        if let Some(before) = self.remembering.lock().await.take() {
+            let _ = before.await;
+        }
         let asked_at = self.now();
         let give_up = Instant::now() + self.config.tf.wait;
         while self.scene().missing_transforms(&request, asked_at).is_some() && Instant::now() < give_up {

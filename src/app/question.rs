@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use crate::{
+    agent::Interface,
     answer::{AnswerKind, Refusal},
     config::Config,
     error_code::ErrorCode,
@@ -15,11 +16,6 @@ const MAX_QUESTION_CHARS: usize = 4000;
 const MAX_CHOICES: usize = 100;
 /// Cells that a goal may ask for.
 const MAX_STEPS: u32 = 1000;
-
-/// Ways in which a model may act; more may be known than built in.
-pub const KNOWN_INTERFACES: &[&str] = &["code", "tool_calls", "single_pass", "no_tools"];
-/// Ways in which a model can act.
-pub const INTERFACES: &[&str] = &["code"];
 
 /// Which moment is asked about.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -67,10 +63,11 @@ pub struct Question {
 ///
 /// # Errors
 /// [`ErrorCode::InvalidGoal`] with the field, what was found and what is expected.
-pub fn check(question: &Question, config: &Config, models: &[String]) -> Result<(), Refusal> {
+pub fn check(question: &Question, config: &Config, models: &[String], interfaces: &[&str]) -> Result<(), Refusal> {
     check_words(question)?;
     check_time(question, config)?;
-    check_names(question, config, models)
+    check_names(question, config, models)?;
+    check_interface(question, interfaces)
 }
 
 fn check_words(question: &Question) -> Result<(), Refusal> {
@@ -133,13 +130,6 @@ fn check_names(question: &Question, config: &Config, models: &[String]) -> Resul
             return invalid(format!("camera \"{camera}\" is unknown, expected one of {known:?}"));
         }
     }
-    let interface = question.interface.as_str();
-    if !interface.is_empty() && !KNOWN_INTERFACES.contains(&interface) {
-        return invalid(format!("interface is \"{interface}\", expected \"\" or one of {INTERFACES:?}"));
-    }
-    if !interface.is_empty() && !INTERFACES.contains(&interface) {
-        return invalid(format!("interface \"{interface}\" is not available, expected \"\" or one of {INTERFACES:?}"));
-    }
     if !question.model.is_empty() && !models.contains(&question.model) {
         return invalid(format!("model \"{}\" is unknown, expected \"\" or one of {models:?}", question.model));
     }
@@ -151,6 +141,23 @@ fn check_names(question: &Question, config: &Config, models: &[String]) -> Resul
 
 fn invalid(message: impl Into<String>) -> Result<(), Refusal> {
     Err(Refusal { code: ErrorCode::InvalidGoal, message: message.into() })
+}
+
+/// `interfaces` are those in which one of the models can act.
+fn check_interface(question: &Question, interfaces: &[&str]) -> Result<(), Refusal> {
+    let interface = question.interface.as_str();
+    if interface.is_empty() {
+        return Ok(());
+    }
+    if Interface::from_name(interface).is_none() {
+        return invalid(format!("interface is \"{interface}\", expected \"\" or one of {interfaces:?}"));
+    }
+    if !interfaces.contains(&interface) {
+        return invalid(format!(
+            "interface \"{interface}\" needs a language model and none is configured, expected \"\" or one of {interfaces:?}"
+        ));
+    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -179,7 +186,7 @@ pub(crate) mod tests {
 
     fn verdict(question: &Question) -> Result<(), String> {
         let config = Config::from_parameters(BTreeMap::new()).unwrap();
-        check(question, &config, &["offline-grammar".to_owned()]).map_err(|refusal| {
+        check(question, &config, &["offline-grammar".to_owned()], &["code", "single_pass"]).map_err(|refusal| {
             assert_eq!(refusal.code, ErrorCode::InvalidGoal);
             refusal.message
         })
@@ -195,6 +202,7 @@ pub(crate) mod tests {
             Question { when: When::At(Stamp { nanos: 1 }), ..a_question() },
             Question { when: When::Last(Some(Duration::from_secs(10))), ..a_question() },
             Question { cameras: vec!["camera".into()], interface: "code".into(), ..a_question() },
+            Question { interface: "single_pass".into(), ..a_question() },
             Question { model: "offline-grammar".into(), max_steps: Some(1), ..a_question() },
             Question { record: true, ..a_question() },
         ] {
@@ -242,11 +250,11 @@ pub(crate) mod tests {
         );
         check(
             Question { interface: "telepathy".into(), ..a_question() },
-            "interface is \"telepathy\", expected \"\" or one of [\"code\"]",
+            "interface is \"telepathy\", expected \"\" or one of [\"code\", \"single_pass\"]",
         );
         check(
             Question { interface: "no_tools".into(), ..a_question() },
-            "interface \"no_tools\" is not available, expected \"\" or one of [\"code\"]",
+            "interface \"no_tools\" needs a language model and none is configured, expected \"\" or one of [\"code\", \"single_pass\"]",
         );
         check(
             Question { model: "gpt".into(), ..a_question() },

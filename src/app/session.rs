@@ -9,46 +9,53 @@ use serde_json::Value;
 
 use super::{App, Question};
 use crate::{
-    agent::prompt,
+    agent::{Agent, Goal, prompt},
     config::{Declared, ParameterValue},
     session::{
-        FORMAT, content_hash,
-        record::{FALLBACK, MAIN, Recording},
+        FORMAT, parts,
+        record::Recording,
         records::{GoalRecord, ModelRecord, SessionRecord},
     },
-    tools,
 };
 
 impl App {
     /// The record of a question that was just accepted; none when nobody wants one.
-    pub(super) fn start_recording(&self, question: &Question, accepted_at: Instant, deadline: Instant) -> Option<Recording> {
+    pub(super) fn start_recording(
+        &self,
+        agent: &Agent,
+        question: &Question,
+        accepted_at: Instant,
+        deadline: Instant,
+    ) -> Option<Recording> {
         if !question.record && !self.config.record.always {
             return None;
         }
-        self.recorder.start(self.session_record(question, accepted_at, deadline), accepted_at)
+        let goal = self.goal(question.clone(), deadline);
+        self.recorder.start(self.session_record(agent, &goal, accepted_at), accepted_at)
     }
 
-    fn session_record(&self, question: &Question, accepted_at: Instant, deadline: Instant) -> SessionRecord {
-        let agent = &self.agent;
-        let speaking = [(MAIN, Some(&agent.model)), (FALLBACK, agent.fallback.as_ref())];
-        let models = speaking
+    fn session_record(&self, agent: &Agent, goal: &Goal, accepted_at: Instant) -> SessionRecord {
+        let models = parts::models(agent)
             .into_iter()
-            .filter_map(|(role, model)| Some(ModelRecord::new(role, model?.name(), model?.abilities())))
+            .map(|(role, model)| ModelRecord::new(role, model.name(), model.abilities()))
             .collect();
+        let abilities = agent.model.abilities();
+        let interface = goal.interface.implementation(abilities, &agent.settings.rules);
+        let instructions = prompt::instructions(&agent.settings.prompt, interface.as_ref(), abilities);
         let since_1970 = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
         SessionRecord {
             format: FORMAT,
-            session_id: question.session_id.clone(),
+            session_id: goal.session_id.clone(),
             version: env!("CARGO_PKG_VERSION").to_owned(),
             git_hash: option_env!("SPATIALCLAW_GIT_HASH").map(str::to_owned),
             recorded_at_unix_secs: since_1970.as_secs_f64(),
             accepted_nanos: self.now().nanos,
-            goal: GoalRecord::new(&self.goal(question.clone(), deadline), accepted_at),
+            goal: GoalRecord::new(goal, accepted_at),
             models,
             segmenter: agent.perception.segmenter.name().to_owned(),
             limits: (&agent.limits).into(),
-            prompt_sha256: content_hash::of_bytes(prompt::system_message(&tools::manual()).text.as_bytes()),
-            max_failures: agent.max_failures,
+            prompt_hash: prompt::hash(&instructions),
+            agent: serde_json::to_string(&agent.settings).unwrap_or_default(),
             parameters: self.config.declared.iter().map(parameter).collect::<BTreeMap<_, _>>(),
         }
     }

@@ -4,20 +4,24 @@
 //! nothing of ROS. A new parameter is one line in a reader function here, and one in `config/spatialclaw.yaml` (a test holds the two
 //! together).
 
+pub mod agent;
 pub mod camera;
+pub mod model;
 pub mod parameter;
 pub mod record;
 
 use std::{collections::BTreeMap, time::Duration};
 
 pub use camera::{CameraParameters, Delivery, Transport};
+pub use model::{ModelChoice, ModelParameters};
 pub use parameter::{Allowed, ConfigError, Declared, ParameterProblem, ParameterValue, Reader};
 pub use record::RecordParameters;
 
 use crate::{
+    agent::{AgentSettings, Interface},
     geometry::PoseSigma,
     kernel::Limits,
-    scene::{FrameId, SceneConfig},
+    scene::{FrameId, MemoryConfig, SceneConfig},
 };
 
 /// Everything the node can be set to, checked.
@@ -31,6 +35,10 @@ pub struct Config {
     pub robot_frame: FrameId,
     /// Transforms.
     pub tf: TfParameters,
+    /// Topic of the IMU; empty = none.
+    pub imu_topic: String,
+    /// Objects remembered between questions.
+    pub memory: MemoryConfig,
     /// One standard deviation of an image's stamp, seconds.
     pub stamp_sigma_secs: f64,
     /// Age in seconds above which the newest image is stale.
@@ -51,6 +59,12 @@ pub struct Config {
     pub max_deadline: Duration,
     /// Cells of a goal that names no number.
     pub max_steps: u32,
+    /// How the model acts in a goal that does not say.
+    pub interface: Interface,
+    /// How the loop goes about a question.
+    pub agent: AgentSettings,
+    /// Models.
+    pub model: ModelParameters,
     /// Limits of the kernel.
     pub limits: Limits,
     /// How long results are kept for late clients.
@@ -90,6 +104,12 @@ impl Config {
         let fixed_frame = frame(r, "fixed_frame", "map", "Frame in which measurements are made; +z must point up.");
         let robot_frame = frame(r, "robot_frame", "base_link", "The robot's body frame (REP-105).");
         let tf = tf(r);
+        let imu_topic = r.string(
+            "imu.topic",
+            "",
+            "Topic of the IMU (sensor_msgs/Imu) that tells which way is up at rest; empty = none.",
+        );
+        let memory = memory(r);
         let stamp_sigma_secs = r.double(
             "stamp_sigma_secs",
             0.005,
@@ -139,6 +159,8 @@ impl Config {
             r.reject("deadline_secs", &found, format!("at most max_deadline_secs, which is {max_deadline_secs:?}"));
         }
         let max_steps = r.integer("max_steps", 12, 1..=1000, "Cells run for a goal that names no number.");
+        let (interface, agent) = agent::agent(r);
+        let model = model::models(r);
         let limits = limits(r);
         let result_timeout_secs = r.double(
             "result_timeout_secs",
@@ -162,6 +184,8 @@ impl Config {
             fixed_frame,
             robot_frame,
             tf,
+            imu_topic,
+            memory,
             stamp_sigma_secs,
             max_image_age_secs,
             max_depth_age_secs,
@@ -172,6 +196,9 @@ impl Config {
             deadline: Duration::from_secs_f64(deadline_secs),
             max_deadline: Duration::from_secs_f64(max_deadline_secs),
             max_steps: max_steps as u32,
+            interface,
+            agent,
+            model,
             limits,
             result_timeout: Duration::from_secs_f64(result_timeout_secs),
             markers_lifetime: Duration::from_secs_f64(markers_lifetime_secs),
@@ -196,6 +223,7 @@ impl Config {
             buffer_bytes: self.buffer_bytes,
             window_secs: self.window_secs,
             max_window_views: self.max_window_views,
+            memory: self.memory,
             ..SceneConfig::default()
         }
     }
@@ -230,6 +258,29 @@ fn tf(reader: &mut Reader) -> TfParameters {
         "One standard deviation in radians of a transform lookup, about each axis.",
     );
     TfParameters { cache_secs, wait: Duration::from_secs_f64(wait_secs), sigma: PoseSigma { position_m, rotation_rad } }
+}
+
+fn memory(reader: &mut Reader) -> MemoryConfig {
+    let defaults = MemoryConfig::default();
+    let max_objects = reader.integer(
+        "memory.max_objects",
+        defaults.max_objects as i64,
+        1..=100_000,
+        "Objects remembered between questions at most; the one seen longest ago goes first.",
+    );
+    let max_age_secs = reader.double(
+        "memory.max_age_secs",
+        defaults.max_age_secs,
+        0.0..=86400.0,
+        "Seconds after its last sighting at which an object is forgotten; 0 = nothing is remembered.",
+    );
+    let drift_m_per_sqrt_s = reader.double(
+        "memory.drift_m_per_sqrt_s",
+        defaults.drift_m_per_sqrt_s,
+        0.0..=10.0,
+        "Growth of a remembered position's standard deviation: metres per root of a second.",
+    );
+    MemoryConfig { max_objects: max_objects as usize, max_age_secs, drift_m_per_sqrt_s }
 }
 
 fn limits(reader: &mut Reader) -> Limits {
@@ -319,7 +370,7 @@ mod tests {
             path.push((indent, key.trim().to_owned()));
             if !value.trim().is_empty() {
                 let name: Vec<&str> = path.iter().skip(2).map(|(_, key)| key.as_str()).collect();
-                found.insert(name.join("."), value.trim().to_owned());
+                found.insert(name.join("."), value.trim().trim_matches('"').to_owned());
             }
         }
         found
@@ -331,7 +382,7 @@ mod tests {
             .unwrap()
             .declared
             .into_iter()
-            .filter(|declared| declared.name != "camera.labels")
+            .filter(|declared| !["camera.labels", "agent.prompt.exclude"].contains(&declared.name.as_str()))
             .map(|declared| {
                 let value = match &declared.value {
                     ParameterValue::String(text) => text.clone(),

@@ -205,7 +205,19 @@ impl Reader {
 
     /// One of `choices`, the first of which is the default; the position in `choices` comes back.
     pub fn one_of(&mut self, name: &str, choices: &'static [&'static str], description: &'static str) -> usize {
-        let default = choices.first().copied().unwrap_or_default();
+        self.one_of_from(name, choices, "", description)
+    }
+
+    /// One of `choices`, by default the one named `default`, or the first when there is none of that name.
+    pub fn one_of_from(
+        &mut self,
+        name: &str,
+        choices: &'static [&'static str],
+        default: &str,
+        description: &'static str,
+    ) -> usize {
+        let default =
+            choices.iter().find(|choice| **choice == default).or(choices.first()).copied().unwrap_or_default();
         let text = match self.given.get(name) {
             None => default.to_owned(),
             Some(ParameterValue::String(value)) => value.clone(),
@@ -231,6 +243,16 @@ impl Reader {
         };
         self.declare(name, ParameterValue::StringArray(value.clone()), Allowed::Any, description);
         value
+    }
+
+    /// Whether anything was written under a name that begins with `prefix`.
+    pub fn is_given(&self, prefix: &str) -> bool {
+        self.given.keys().any(|name| name.starts_with(prefix))
+    }
+
+    /// The value in use for a parameter that was asked for before.
+    pub fn value(&self, name: &str) -> Option<&ParameterValue> {
+        self.declared.iter().find(|declared| declared.name == name).map(|declared| &declared.value)
     }
 
     /// Notes that the value in use for `name` cannot be used.

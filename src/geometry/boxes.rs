@@ -35,7 +35,7 @@ pub struct UprightBox {
 }
 
 /// Share of the strays' overhang that counts as one standard deviation; held by the coverage tests.
-const STRAYS_TRUSTED: f64 = 0.12;
+pub(crate) const STRAYS_TRUSTED: f64 = 0.12;
 
 /// Fits [`UprightBox`]. The cloud's frame must have +z up.
 ///
@@ -53,8 +53,7 @@ pub fn upright_box(cloud: &PointCloud) -> Result<UprightBox, GeometryError> {
 pub(crate) fn box_of(surface: &Surface) -> Result<UprightBox, GeometryError> {
     let not_finite = || GeometryError::NotMeasurable("the points have no finite extent".to_owned());
     let vertical = extent_along(surface, &Vector3::z()).ok_or_else(not_finite)?;
-    let trimmed = trimmed_xy(surface);
-    let footprint_m = convex_hull(&trimmed);
+    let footprint_m = convex_hull(&trimmed(surface.points.iter().map(|point| [point.p.x, point.p.y]).collect()));
     let yaw_rad = smallest_rectangle(&footprint_m).ok_or_else(not_finite)?;
     let (forward, left) =
         (Vector3::new(yaw_rad.cos(), yaw_rad.sin(), 0.0), Vector3::new(-yaw_rad.sin(), yaw_rad.cos(), 0.0));
@@ -103,22 +102,22 @@ pub(crate) struct End {
     pub(crate) overhang_m: f64,
 }
 
-struct Extent {
-    low: End,
-    high: End,
+pub(crate) struct Extent {
+    pub(crate) low: End,
+    pub(crate) high: End,
 }
 
 impl Extent {
-    fn length_m(&self) -> f64 {
+    pub(crate) fn length_m(&self) -> f64 {
         (self.high.value_m - self.low.value_m).max(0.0)
     }
 
-    fn middle_m(&self) -> f64 {
+    pub(crate) fn middle_m(&self) -> f64 {
         0.5 * (self.high.value_m + self.low.value_m)
     }
 }
 
-fn extent_along(surface: &Surface, direction: &Vector3<f64>) -> Option<Extent> {
+pub(crate) fn extent_along(surface: &Surface, direction: &Vector3<f64>) -> Option<Extent> {
     let low = farthest_along(&surface.points, &-direction)?;
     Some(Extent { low: End { value_m: -low.value_m, ..low }, high: farthest_along(&surface.points, direction)? })
 }
@@ -150,11 +149,10 @@ pub(crate) fn farthest_along(points: &[SurfacePoint], direction: &Vector3<f64>) 
     Some(End { value_m, variance: point.variance_along(direction) + spread, point: *point, overhang_m })
 }
 
-/// Horizontal coordinates without the strays beyond any of 16 directions.
-fn trimmed_xy(surface: &Surface) -> Vec<[f64; 2]> {
+/// Plane coordinates without the strays beyond any of 16 directions.
+pub(crate) fn trimmed(xy: Vec<[f64; 2]>) -> Vec<[f64; 2]> {
     const N_DIRECTIONS: usize = 16;
-    let n_strays = n_strays(surface.points.len());
-    let xy: Vec<[f64; 2]> = surface.points.iter().map(|point| [point.p.x, point.p.y]).collect();
+    let n_strays = n_strays(xy.len());
     let limits: Vec<(f64, f64, f64)> = (0..N_DIRECTIONS)
         .filter_map(|step| {
             let (sin, cos) = (std::f64::consts::TAU * step as f64 / N_DIRECTIONS as f64).sin_cos();
@@ -167,7 +165,7 @@ fn trimmed_xy(surface: &Surface) -> Vec<[f64; 2]> {
     xy.into_iter().filter(|[x, y]| limits.iter().all(|(cos, sin, limit)| x * cos + y * sin <= *limit)).collect()
 }
 
-fn median(surface: &Surface) -> Point3<f64> {
+pub(crate) fn median(surface: &Surface) -> Point3<f64> {
     let coordinate = |axis: usize| {
         let mut values: Vec<f64> = surface.points.iter().map(|point| point.p[axis]).collect();
         let middle = values.len() / 2;

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nalgebra::{Isometry3, Point3};
+use nalgebra::{Isometry3, Point3, Vector3};
 use serde::{Deserialize, Serialize};
 
 use super::{DepthMap, DepthNoise, Intrinsics, Mask};
@@ -45,6 +45,52 @@ pub struct CameraPlacement {
     pub view_id: u64,
 }
 
+/// The viewing rays of an image in the target frame, one part per column and one per row: their sum times the depth is the way from
+/// the camera to the point.
+struct Rays {
+    columns: Vec<Ray>,
+    across: [f32; 3],
+    cy_px: f64,
+    fy_px: f64,
+    origin_m: [f32; 3],
+}
+
+struct Ray {
+    direction: [f32; 3],
+    /// Squared slope against the optical axis.
+    slope2: f32,
+}
+
+impl Rays {
+    fn new(intrinsics: &Intrinsics, width_px: u32, placement: &CameraPlacement) -> Rays {
+        let turn = placement.target_from_camera.rotation.to_rotation_matrix();
+        let turn = turn.matrix();
+        let columns = (0..width_px)
+            .map(|u| {
+                let slope = (f64::from(u) - intrinsics.cx_px) / intrinsics.fx_px;
+                let direction = turn.column(0) * slope + turn.column(2);
+                Ray { direction: single(&direction), slope2: (slope * slope) as f32 }
+            })
+            .collect();
+        Rays {
+            columns,
+            across: single(&turn.column(1).into_owned()),
+            cy_px: intrinsics.cy_px,
+            fy_px: intrinsics.fy_px,
+            origin_m: single(&placement.target_from_camera.translation.vector),
+        }
+    }
+
+    fn row(&self, v: usize) -> Ray {
+        let slope = (v as f64 - self.cy_px) / self.fy_px;
+        Ray { direction: self.across.map(|part| (f64::from(part) * slope) as f32), slope2: (slope * slope) as f32 }
+    }
+}
+
+fn single(v: &Vector3<f64>) -> [f32; 3] {
+    [v.x as f32, v.y as f32, v.z as f32]
+}
+
 impl PointCloud {
     /// The points under `mask` with known depth, in the target frame. Empty when nothing is known there.
     /// Mask and depth must have the intrinsics' size; pixels beyond the smaller one are left out.
@@ -56,22 +102,34 @@ impl PointCloud {
         placement: &CameraPlacement,
     ) -> PointCloud {
         let width = depth.width_px() as usize;
-        let mut points_m = Vec::new();
-        let mut sigma_m = Vec::new();
-        for (index, depth_m) in depth.depth_m().iter().enumerate() {
-            if !depth_m.is_finite() || mask.is_some_and(|mask| mask.as_slice().get(index) != Some(&true)) {
-                continue;
+        let is_known = |depth_m: &f32, set: &bool| *set && depth_m.is_finite();
+        let everywhere = [true].repeat(if mask.is_none() { depth.depth_m().len() } else { 0 });
+        let set = mask.map_or(everywhere.as_slice(), Mask::as_slice);
+        let n = depth.depth_m().iter().zip(set).filter(|(depth_m, set)| is_known(depth_m, set)).count();
+        // Filled in place: a list of known length would be copied once more into its shared form.
+        let mut points_m: Arc<[[f32; 3]]> = std::iter::repeat_n([0.0; 3], n).collect();
+        let mut sigma_m: Arc<[f32]> = std::iter::repeat_n(0.0, n).collect();
+        if let (Some(points), Some(sigmas)) = (Arc::get_mut(&mut points_m), Arc::get_mut(&mut sigma_m)) {
+            let mut places = points.iter_mut().zip(sigmas);
+            let rays = Rays::new(intrinsics, depth.width_px(), placement);
+            let rows = depth.depth_m().chunks(width.max(1)).zip(set.chunks(width.max(1)));
+            for (v, (depth_row, set_row)) in rows.enumerate() {
+                let row = rays.row(v);
+                for ((depth_m, set), column) in depth_row.iter().zip(set_row).zip(&rays.columns) {
+                    if is_known(depth_m, set)
+                        && let Some((point, sigma)) = places.next()
+                    {
+                        *point = std::array::from_fn(|i| {
+                            (column.direction[i] + row.direction[i]) * depth_m + rays.origin_m[i]
+                        });
+                        *sigma = noise.sigma_single(*depth_m) * (1.0 + column.slope2 + row.slope2).sqrt();
+                    }
+                }
             }
-            let (u, v, z) = ((index % width) as f64, (index / width) as f64, f64::from(*depth_m));
-            let in_camera = intrinsics.unproject(u, v, z);
-            let ray_per_depth = (in_camera[0].hypot(in_camera[1]) / z).hypot(1.0);
-            let p = placement.target_from_camera * Point3::from(in_camera);
-            points_m.push([p.x as f32, p.y as f32, p.z as f32]);
-            sigma_m.push((noise.sigma_m(z) * ray_per_depth) as f32);
         }
         PointCloud {
-            points_m: points_m.into(),
-            sigma_m: sigma_m.into(),
+            points_m,
+            sigma_m,
             viewpoint_m: Point3::from(placement.target_from_camera.translation.vector),
             pixel_pitch_rad: intrinsics.pixel_pitch_rad(),
             pose_sigma: placement.pose_sigma,
@@ -109,11 +167,24 @@ impl PointCloud {
 
     /// Only the points at `keep`, in that order; indices beyond the end are left out.
     pub fn select(&self, keep: &[usize]) -> PointCloud {
+        let n = self.len();
+        if keep.iter().any(|i| *i >= n) {
+            let known: Vec<usize> = keep.iter().copied().filter(|i| *i < n).collect();
+            return self.select(&known);
+        }
         PointCloud {
-            points_m: keep.iter().filter_map(|i| self.points_m.get(*i).copied()).collect(),
-            sigma_m: keep.iter().filter_map(|i| self.sigma_m.get(*i).copied()).collect(),
+            points_m: keep.iter().map(|i| self.points_m.get(*i).copied().unwrap_or_default()).collect(),
+            sigma_m: keep.iter().map(|i| self.sigma_m.get(*i).copied().unwrap_or_default()).collect(),
             ..self.clone()
         }
+    }
+
+    /// Only the points for which `keep` holds, in their order; what is beyond its end is left out.
+    pub fn select_where(&self, keep: &[bool]) -> PointCloud {
+        let n = keep.iter().filter(|keep| **keep).count();
+        let mut at = Vec::with_capacity(n);
+        at.extend(keep.iter().enumerate().filter_map(|(i, keep)| keep.then_some(i)));
+        self.select(&at)
     }
 }
 

@@ -2,17 +2,19 @@
 //!
 //! One view shows neither the hidden sides of a thing nor what it covers. So *where* two things meet is judged by points: the share of
 //! one thing's points that lie over the other's visible footprint, whichever share is larger. *At what height* they meet is judged by
-//! the other's surface over or close around the footprint, because the spot beneath is hidden. The placement of a view is common to all
+//! the other's surface over or close around the footprint, because the spot beneath is hidden. What stands within walls is *inside*,
+//! not on top, although it touches the bottom: walls are what rises beside a thing all around its middle. The placement of a view is common to all
 //! it shows, so it counts only between things of different views.
 
-use nalgebra::Vector3;
+use nalgebra::{Point3, Vector3};
 
 use super::{
-    GeometryError, PointCloud, Quantity, Unit, UprightBox,
-    boxes::{End, box_of, farthest_along},
-    footprint::{contains, gap_between, widened},
+    GeometryError, Quantity, Unit,
+    boxes::{End, farthest_along},
+    footprint::{contains, convex_hull, distance_to, gap_between, widened},
+    prepared::Prepared,
     relations::Relation,
-    surface::{Surface, SurfacePoint, UNIFORM_SIGMA, pose_variance},
+    surface::{SurfacePoint, UNIFORM_SIGMA, pose_variance},
 };
 
 /// Around a footprint, points still tell the height of the surface beside it; the narrowest ring with enough points counts.
@@ -25,6 +27,10 @@ const LEAST_TOLERANCE_M: f64 = 0.02;
 const LEAST_ENCLOSED_M: f64 = 0.01;
 /// Midway between level with the rim and clearly below it: both are told apart at two standard deviations from here.
 const ENCLOSED_SIGMAS: f64 = 2.2;
+/// Lower rims than this share of a thing's height carry it (a tray); higher ones hold it (a bowl).
+const ENCLOSED_SHARE: f64 = 0.35;
+/// Walls with a wider opening than this, seen from the middle, are a shelf or a chair's back, not a container: 110°.
+const WIDEST_OPENING_RAD: f64 = 1.92;
 /// Share of points over the other's footprint that makes an overlap.
 const OVERLAP_SHARE: f64 = 0.3;
 /// Share of the content that must lie over the container.
@@ -36,31 +42,38 @@ const MIN_BESIDE: usize = 12;
 /// tolerance, `max(3 sigma, 2 cm)`; where the footprints are apart, the distance between them, negative.
 ///
 /// # Errors
-/// [`GeometryError::TooFewPoints`].
-pub fn on_top_of(a: &PointCloud, b: &PointCloud) -> Result<Relation, GeometryError> {
-    let (a, b) = (Thing::of(a, "the upper object")?, Thing::of(b, "the lower object")?);
-    if let Some(apart) = apart(&a, &b)? {
+/// [`GeometryError::NotMeasurable`] when the margin is not finite.
+pub fn on_top_of(a: &Prepared, b: &Prepared) -> Result<Relation, GeometryError> {
+    if let Some(apart) = apart(a, b)? {
         return Ok(apart);
     }
-    let contact = Contact::of(&a, &b);
+    let contact = match Contact::of(a, b) {
+        Ok(contact) => contact,
+        Err(unseen) => return unseen.relation(),
+    };
+    let rise_m = (ENCLOSED_SHARE * a.upright.height.value()).max(3.0 * contact.sigma_m).max(LEAST_ENCLOSED_M);
+    let touches = contact.gap_m.abs() < contact.tolerance_m;
+    if touches && a.walls_around_m(b, rise_m) > 0.0 && !a.is_roofed_by(b, contact.sigma_m) {
+        let basis = format!("the lower object rises more than {rise_m:.3} m around it, so it is inside");
+        return relation(-rise_m, contact.sigma_m, basis);
+    }
     let basis =
         format!("bottom is {:+.3} m from the surface beneath, tolerance {:.3} m", contact.gap_m, contact.tolerance_m);
     relation(contact.tolerance_m - contact.gap_m.abs(), contact.sigma_m, basis)
 }
 
-/// The candidate that `a` rests on: of those it is [`on_top_of`], the one with the smallest gap. `None` when there is none.
+/// The candidate whose surface `a` touches from above, be it as [`on_top_of`] or as the bottom of a container: the one with the smallest
+/// gap. `None` when there is none.
 ///
 /// # Errors
-/// [`GeometryError::TooFewPoints`] for `a`. Candidates with too few points are passed over.
-pub fn support_of(a: &PointCloud, candidates: &[&PointCloud]) -> Result<Option<usize>, GeometryError> {
-    let a = Thing::of(a, "the upper object")?;
+/// [`GeometryError::NotMeasurable`] when a margin is not finite.
+pub fn support_of(a: &Prepared, candidates: &[&Prepared]) -> Result<Option<usize>, GeometryError> {
     let mut best: Option<(f64, usize)> = None;
     for (index, candidate) in candidates.iter().enumerate() {
-        let Ok(candidate) = Thing::of(candidate, "a candidate") else { continue };
-        if apart(&a, &candidate)?.is_some() {
+        if apart(a, candidate)?.is_some() {
             continue;
         }
-        let contact = Contact::of(&a, &candidate);
+        let Ok(contact) = Contact::of(a, candidate) else { continue };
         let gap_m = contact.gap_m.abs();
         if gap_m < contact.tolerance_m && best.is_none_or(|(least_m, _)| gap_m < least_m) {
             best = Some((gap_m, index));
@@ -74,10 +87,9 @@ pub fn support_of(a: &PointCloud, candidates: &[&PointCloud]) -> Result<Option<u
 /// apart, the distance between them, negative.
 ///
 /// # Errors
-/// [`GeometryError::TooFewPoints`].
-pub fn inside(a: &PointCloud, b: &PointCloud) -> Result<Relation, GeometryError> {
-    let (a, b) = (Thing::of(a, "the content")?, Thing::of(b, "the container")?);
-    if let Some(apart) = apart(&a, &b)? {
+/// [`GeometryError::NotMeasurable`] when the margin is not finite.
+pub fn inside(a: &Prepared, b: &Prepared) -> Result<Relation, GeometryError> {
+    if let Some(apart) = apart(a, b)? {
         return Ok(apart);
     }
     let share = a.share_over(&b.upright.footprint_m, OVER_M);
@@ -88,18 +100,20 @@ pub fn inside(a: &PointCloud, b: &PointCloud) -> Result<Relation, GeometryError>
         let short_m = (INSIDE_SHARE - share) * size_m;
         return relation(-short_m, a.sampling_m().min(0.4 * short_m), basis);
     }
-    let sigma_m = sigma_between(&a, &a.bottom, &b, &b.top);
-    let a_top_m = a.top.value_m;
-    let over = b.points_over(&a.upright.footprint_m, 0.0);
-    let above = over.iter().filter(|point| point.p.z > a_top_m + sigma_m).count();
-    if over.len() >= MIN_BESIDE && above * 2 > over.len() {
-        let cover_m = median_height(&over) - a_top_m;
+    let sigma_m = sigma_between(a, &a.bottom, b, &b.top);
+    if let Some(cover_m) = a.cover_m(b, sigma_m) {
         return relation(-cover_m, sigma_m, format!("it lies {cover_m:.3} m under the container's surface"));
     }
     let below_rim_m = b.top.value_m - a.bottom_m();
     let above_floor_m = a.bottom_m() - b.bottom_m();
     // What stands on a flat thing is level with its top, not inside it.
     let enclosed_m = below_rim_m - (ENCLOSED_SIGMAS * sigma_m).max(LEAST_ENCLOSED_M);
+    let depth_m = a.walls_around_m(b, below_rim_m - enclosed_m);
+    if enclosed_m > 0.0 && depth_m <= 0.0 {
+        let basis = "what rises beside it does not stand around its middle".to_owned();
+        let out_m = (-depth_m).max(a.sampling_m());
+        return relation(-out_m, a.sampling_m().min(0.4 * out_m), basis);
+    }
     let tolerance_m = (3.0 * sigma_m).max(LEAST_TOLERANCE_M);
     let basis =
         format!("bottom is {below_rim_m:+.3} m below the rim and {above_floor_m:+.3} m above the container's bottom");
@@ -110,10 +124,9 @@ pub fn inside(a: &PointCloud, b: &PointCloud) -> Result<Relation, GeometryError>
 /// clearance plus the tolerance; where the footprints are apart, the distance between them, negative.
 ///
 /// # Errors
-/// [`GeometryError::TooFewPoints`].
-pub fn under(a: &PointCloud, b: &PointCloud) -> Result<Relation, GeometryError> {
-    let (a, b) = (Thing::of(a, "the lower object")?, Thing::of(b, "the upper object")?);
-    if let Some(apart) = apart(&a, &b)? {
+/// [`GeometryError::NotMeasurable`] when the margin is not finite.
+pub fn under(a: &Prepared, b: &Prepared) -> Result<Relation, GeometryError> {
+    if let Some(apart) = apart(a, b)? {
         return Ok(apart);
     }
     // Legs and sides of the upper thing reach below its surface; most of what is over the lower thing does not.
@@ -122,33 +135,14 @@ pub fn under(a: &PointCloud, b: &PointCloud) -> Result<Relation, GeometryError> 
     // A wide lower thing counts where the upper one is, not where it rises elsewhere.
     let beneath = a.beside(&b.upright.footprint_m);
     let top = beneath.and_then(|points| farthest_along(&points, &Vector3::z())).unwrap_or(a.top);
-    let sigma_m = sigma_between(&a, &top, &b, &b.bottom);
+    let sigma_m = sigma_between(a, &top, b, &b.bottom);
     let tolerance_m = (3.0 * sigma_m).max(LEAST_TOLERANCE_M);
     let clear_m = surface_m - top.value_m;
     let basis = format!("top is {clear_m:+.3} m below the surface above, tolerance {tolerance_m:.3} m");
     relation(clear_m + tolerance_m, sigma_m, basis)
 }
 
-struct Thing {
-    surface: Surface,
-    upright: UprightBox,
-    top: End,
-    /// Along -z: its value is minus the height.
-    bottom: End,
-}
-
-impl Thing {
-    fn of(cloud: &PointCloud, what: &str) -> Result<Thing, GeometryError> {
-        let surface = Surface::of(cloud, what)?;
-        let upright = box_of(&surface)?;
-        let end = |direction: Vector3<f64>| {
-            farthest_along(&surface.points, &direction)
-                .ok_or_else(|| GeometryError::NotMeasurable(format!("the points of {what} have no finite extent")))
-        };
-        let (top, bottom) = (end(Vector3::z())?, end(-Vector3::z())?);
-        Ok(Thing { upright, top, bottom, surface })
-    }
-
+impl Prepared {
     fn bottom_m(&self) -> f64 {
         -self.bottom.value_m
     }
@@ -161,7 +155,15 @@ impl Thing {
     /// Points over a footprint widened by `by_m`.
     fn points_over(&self, footprint_m: &[[f64; 2]], by_m: f64) -> Vec<SurfacePoint> {
         let wide = widened(footprint_m, by_m);
-        self.surface.points.iter().filter(|point| contains(&wide, [point.p.x, point.p.y])).copied().collect()
+        let (mut low, mut high) = ([f64::INFINITY; 2], [f64::NEG_INFINITY; 2]);
+        for [x, y] in &wide {
+            low = [low[0].min(*x), low[1].min(*y)];
+            high = [high[0].max(*x), high[1].max(*y)];
+        }
+        // Most points are told by the rectangle around the polygon.
+        let is_near = |p: &Point3<f64>| (low[0]..=high[0]).contains(&p.x) && (low[1]..=high[1]).contains(&p.y);
+        let is_over = |point: &&SurfacePoint| is_near(&point.p) && contains(&wide, [point.p.x, point.p.y]);
+        self.surface.points.iter().filter(is_over).copied().collect()
     }
 
     /// Points over or around a footprint, of the narrowest ring that tells a height.
@@ -169,6 +171,39 @@ impl Thing {
         let slack_m = self.bottom.point.spacing_m;
         let rings = BESIDE_M.iter().map(|by_m| self.points_over(footprint_m, by_m + slack_m));
         rings.into_iter().find(|points| points.len() >= MIN_BESIDE)
+    }
+
+    /// Positive when what rises at least `rise_m` above the bottom stands all around the middle; else minus how far the middle is from it.
+    fn walls_around_m(&self, walls: &Prepared, rise_m: f64) -> f64 {
+        let rising = walls.surface.points.iter().filter(|point| point.p.z > self.bottom_m() + rise_m);
+        let rising: Vec<[f64; 2]> = rising.map(|point| [point.p.x, point.p.y]).collect();
+        let middle = [self.upright.center_m.x, self.upright.center_m.y];
+        let mut bearings: Vec<f64> = rising.iter().map(|[x, y]| (y - middle[1]).atan2(x - middle[0])).collect();
+        bearings.sort_by(f64::total_cmp);
+        let around = bearings.first().map(|first| first + std::f64::consts::TAU);
+        let next = bearings.iter().copied().skip(1).chain(around);
+        let widest_rad = bearings.iter().zip(next).map(|(one, next)| next - one).fold(0.0, f64::max);
+        let hull = convex_hull(&rising);
+        let is_within = contains(&hull, middle);
+        if is_within && widest_rad <= WIDEST_OPENING_RAD {
+            return f64::MIN_POSITIVE;
+        }
+        let outside_m = distance_to(&hull, middle);
+        if outside_m > 0.0 && outside_m.is_finite() { -outside_m } else { -self.upright.length.value() }
+    }
+
+    /// How high the other covers it, when most of the other's points over its footprint are above its top.
+    fn cover_m(&self, cover: &Prepared, sigma_m: f64) -> Option<f64> {
+        let over = cover.points_over(&self.upright.footprint_m, 0.0);
+        let above = over.iter().filter(|point| point.p.z > self.top.value_m + sigma_m).count();
+        (over.len() >= MIN_BESIDE && above * 2 > over.len()).then(|| median_height(&over) - self.top.value_m)
+    }
+
+    /// Whether part of the other spans over it, as the next board of a shelf does; a container's walls stand beside it.
+    fn is_roofed_by(&self, other: &Prepared, sigma_m: f64) -> bool {
+        let over = other.points_over(&self.upright.footprint_m, 0.0);
+        let n_above = over.iter().filter(|point| point.p.z > self.top.value_m + sigma_m).count();
+        n_above >= MIN_BESIDE && n_above * 4 > over.len()
     }
 
     fn share_over(&self, footprint_m: &[[f64; 2]], by_m: f64) -> f64 {
@@ -184,19 +219,37 @@ struct Contact {
     tolerance_m: f64,
 }
 
+/// Nothing of the lower thing is seen near the footprint.
+struct Unseen {
+    /// Horizontally, to the nearest point of it.
+    nearest_m: f64,
+    sigma_m: f64,
+}
+
+impl Unseen {
+    fn relation(&self) -> Result<Relation, GeometryError> {
+        let basis = format!("nothing of the lower object is seen within {:.3} m around the upper one", self.nearest_m);
+        relation(-self.nearest_m, self.sigma_m, basis)
+    }
+}
+
 impl Contact {
-    fn of(a: &Thing, b: &Thing) -> Contact {
+    fn of(a: &Prepared, b: &Prepared) -> Result<Contact, Unseen> {
         let at = |end: &End| {
             let sigma_m = sigma_between(a, &a.bottom, b, end);
             let tolerance_m = (3.0 * sigma_m).max(LEAST_TOLERANCE_M);
             Contact { gap_m: a.bottom_m() - end.value_m, sigma_m, tolerance_m }
         };
         let beside = b.beside(&a.upright.footprint_m);
-        let Some(near) = beside else { return at(&b.top) };
+        let Some(near) = beside else {
+            let away_m = |point: &SurfacePoint| distance_to(&a.upright.footprint_m, [point.p.x, point.p.y]);
+            let nearest_m = b.surface.points.iter().map(away_m).fold(f64::INFINITY, f64::min);
+            return Err(Unseen { nearest_m, sigma_m: a.sampling_m().hypot(b.sampling_m()).min(0.4 * nearest_m) });
+        };
         let top = farthest_along(&near, &Vector3::z()).unwrap_or(b.top);
         let contact = at(&top);
         if contact.gap_m >= -contact.tolerance_m {
-            return contact;
+            return Ok(contact);
         }
         // The surface beside rises above the bottom. A shelf or a tray has a level at the bottom all the same; along a wall or the side
         // of a neighbour there are as many points just above it.
@@ -210,15 +263,15 @@ impl Contact {
         let is_level = level.len() >= MIN_BESIDE && level.len() >= 2 * n_above;
         // The median: a back wall's foot belongs to the band as well.
         let level_m = median_height(&level);
-        if is_level { Contact { gap_m: a.bottom_m() - level_m, ..contact } } else { contact }
+        Ok(if is_level { Contact { gap_m: a.bottom_m() - level_m, ..contact } } else { contact })
     }
 }
 
 /// One standard deviation of the height between ends of two things.
-fn sigma_between(a: &Thing, at_a: &End, b: &Thing, at_b: &End) -> f64 {
+fn sigma_between(a: &Prepared, at_a: &End, b: &Prepared, at_b: &End) -> f64 {
     let mut variance = at_a.variance + at_b.variance;
     if a.surface.view_id != b.surface.view_id {
-        let placed = |thing: &Thing, at: &SurfacePoint| {
+        let placed = |thing: &Prepared, at: &SurfacePoint| {
             pose_variance(&thing.surface.pose_sigma, &at.ray, at.range_m, &Vector3::z())
         };
         variance += placed(a, &at_a.point) + placed(b, &at_b.point);
@@ -227,7 +280,7 @@ fn sigma_between(a: &Thing, at_a: &End, b: &Thing, at_b: &End) -> f64 {
 }
 
 /// The relation's answer when the footprints do not overlap.
-fn apart(a: &Thing, b: &Thing) -> Result<Option<Relation>, GeometryError> {
+fn apart(a: &Prepared, b: &Prepared) -> Result<Option<Relation>, GeometryError> {
     let share = a.share_over(&b.upright.footprint_m, OVER_M).max(b.share_over(&a.upright.footprint_m, OVER_M));
     if share >= OVERLAP_SHARE {
         return Ok(None);
@@ -263,6 +316,28 @@ mod tests {
     use nalgebra::{Point3, Vector3};
 
     use super::*;
+    use crate::geometry::PointCloud;
+
+    fn prepared(cloud: &PointCloud) -> Prepared {
+        Prepared::of(cloud, "the thing").unwrap()
+    }
+
+    fn on_top_of(a: &PointCloud, b: &PointCloud) -> Result<Relation, GeometryError> {
+        super::on_top_of(&prepared(a), &prepared(b))
+    }
+
+    fn inside(a: &PointCloud, b: &PointCloud) -> Result<Relation, GeometryError> {
+        super::inside(&prepared(a), &prepared(b))
+    }
+
+    fn under(a: &PointCloud, b: &PointCloud) -> Result<Relation, GeometryError> {
+        super::under(&prepared(a), &prepared(b))
+    }
+
+    fn support_of(a: &PointCloud, candidates: &[&PointCloud]) -> Result<Option<usize>, GeometryError> {
+        let candidates: Vec<Prepared> = candidates.iter().map(|cloud| prepared(cloud)).collect();
+        super::support_of(&prepared(a), &candidates.iter().collect::<Vec<_>>())
+    }
     use crate::geometry::{
         DepthNoise, PoseSigma,
         analytic_scene::{AnalyticScene, Random, Shape, look_at, vga_camera},
@@ -505,6 +580,38 @@ mod tests {
         for label in [3, 4] {
             let found = on_top_of(&cloud(label), &cloud(2)).unwrap();
             assert!(found.holds && found.is_clear(), "{label}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_seat_carries_and_does_not_contain_for_its_backrest() {
+        let block =
+            |x: f64, size: [f64; 3], z: f64| Shape::standing_block(Point3::new(x, 0.0, z), Vector3::from(size), 0.0);
+        let chair = [(2, block(1.1, [0.4, 0.4, 0.3], 0.0)), (2, block(1.28, [0.04, 0.4, 0.3], 0.3))];
+        let mut bodies = chair.to_vec();
+        bodies.push((3, turned_block(1.05, 0.0, 0.3, [0.1, 0.1, 0.1])));
+        let clouds = labelled_clouds(&bodies, 6);
+        let (on, within) = (on_top_of(of(&clouds, 3), of(&clouds, 2)), inside(of(&clouds, 3), of(&clouds, 2)));
+        let (on, within) = (on.unwrap(), within.unwrap());
+        assert!(on.holds && on.is_clear(), "{on:?}");
+        assert!(!within.holds && within.is_clear(), "{within:?}");
+    }
+
+    #[test]
+    fn a_bowl_holds_and_a_tray_carries() {
+        for (height, is_held) in [(0.012, false), (0.07, true)] {
+            let mut bodies = open_crate(1.0, 0.0, 0.3, height, 2);
+            bodies.push((3, turned_block(1.0, 0.0, 0.01, [0.1, 0.1, 0.1])));
+            let clouds = labelled_clouds(&bodies, 1);
+            let check = |b: u32, on_expected: bool, inside_expected: bool| {
+                let (a, b) = (of(&clouds, 3), of(&clouds, b));
+                let (on, within) = (on_top_of(a, b).unwrap(), inside(a, b).unwrap());
+                assert_eq!((on.holds, within.holds), (on_expected, inside_expected), "{height} m: {on:?} {within:?}");
+            };
+            check(2, !is_held, is_held);
+            check(FLOOR, false, false);
+            let candidates = [FLOOR, 2].map(|label| of(&clouds, label));
+            assert_eq!(support_of(of(&clouds, 3), &candidates), Ok(Some(1)));
         }
     }
 

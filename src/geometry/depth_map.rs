@@ -89,6 +89,12 @@ impl DepthNoise {
         let beyond_m = (depth_m - self.offset_m).max(0.0);
         self.constant_m + self.quadratic_per_m * beyond_m * beyond_m
     }
+
+    /// The same in single precision, for whole images.
+    pub fn sigma_single(&self, depth_m: f32) -> f32 {
+        let beyond_m = (depth_m - self.offset_m as f32).max(0.0);
+        self.constant_m as f32 + self.quadratic_per_m as f32 * beyond_m * beyond_m
+    }
 }
 
 #[cfg(test)]

@@ -239,9 +239,15 @@ impl<'a> SurfaceTree<'a> {
             let outside = |axis: usize| (self.low_m[axis] - p[axis]).max(p[axis] - self.high_m[axis]).max(0.0);
             Vector3::new(outside(0), outside(1), outside(2)).norm()
         };
-        let mut promising: Vec<(f64, &SurfacePoint)> =
+        let bounds: Vec<(f64, &SurfacePoint)> =
             asking.points.iter().map(|from| (box_distance_m(&from.p), from)).collect();
-        promising.sort_by(|x, y| x.0.total_cmp(&y.0));
+        let below = |limit_m: f64| {
+            let mut below: Vec<(f64, &SurfacePoint)> =
+                bounds.iter().filter(|(bound_m, _)| *bound_m <= limit_m).copied().collect();
+            below.sort_by(|x, y| x.0.total_cmp(&y.0));
+            below
+        };
+        let promising = below(reach_m(&closest));
         for (bound_m, from) in &promising {
             if *bound_m > reach_m(&closest) {
                 break;
@@ -254,11 +260,7 @@ impl<'a> SurfaceTree<'a> {
         let variance = closest.from.variance_along(&direction) + closest.to.variance_along(&direction);
         let limit_m =
             closest.distance_m + search_margin(variance.sqrt(), closest.from.spacing_m.max(closest.to.spacing_m));
-        let pairs = promising
-            .iter()
-            .take_while(|(bound_m, _)| *bound_m <= limit_m)
-            .filter_map(|(_, from)| pair(from, limit_m))
-            .collect();
+        let pairs = below(limit_m).into_iter().filter_map(|(_, from)| pair(from, limit_m)).collect();
         Some((closest, pairs))
     }
 }

@@ -96,4 +96,125 @@ impl Mask {
         }
         Mask { width_px: self.width_px, height_px: self.height_px, set: set.into() }
     }
+
+    /// The mask with all 4-neighbours of its pixels, `n_px` times.
+    pub fn dilated(&self, n_px: u32) -> Mask {
+        self.inverted().eroded(n_px).inverted()
+    }
+
+    /// Every pixel the other way round.
+    pub fn inverted(&self) -> Mask {
+        Mask { set: self.set.iter().map(|set| !set).collect(), ..*self }
+    }
+
+    /// Pixel by pixel; `None` when the sizes differ.
+    pub fn combined(&self, other: &Mask, of: impl Fn(bool, bool) -> bool) -> Option<Mask> {
+        let is_same_size = (self.width_px, self.height_px) == (other.width_px, other.height_px);
+        is_same_size
+            .then(|| Mask { set: self.set.iter().zip(other.set.iter()).map(|(a, b)| of(*a, *b)).collect(), ..*self })
+    }
+
+    /// Intersection over union, 0 when both are empty; `None` when the sizes differ.
+    pub fn iou(&self, other: &Mask) -> Option<f64> {
+        let common = self.combined(other, |a, b| a && b)?.n_pixels();
+        let all = self.n_pixels() + other.n_pixels() - common;
+        Some(if all == 0 { 0.0 } else { common as f64 / all as f64 })
+    }
+
+    /// Column and row of every set pixel, row by row.
+    pub fn pixels(&self) -> impl Iterator<Item = (u32, u32)> + '_ {
+        let width = (self.width_px as usize).max(1);
+        let set = self.set.iter().enumerate().filter(|(_, set)| **set);
+        set.map(move |(index, _)| ((index % width) as u32, (index / width) as u32))
+    }
+
+    /// Median column and median row; `None` when empty.
+    pub fn median_pixel(&self) -> Option<(f64, f64)> {
+        let (columns, rows) = self.sorted_axes();
+        Some((percentile(&columns, 50.0)?, percentile(&rows, 50.0)?))
+    }
+
+    /// Smallest rectangle around the set pixels, above 100 of them around all but the outermost hundredth on each side; `None` when
+    /// empty.
+    pub fn robust_box(&self) -> Option<PixelBox> {
+        const ENOUGH_PIXELS: usize = 100;
+        let (columns, rows) = self.sorted_axes();
+        if columns.len() <= ENOUGH_PIXELS {
+            return self.bounding_box();
+        }
+        let ends =
+            |values: &[u32]| Some((percentile(values, 1.0)?.round() as u32, percentile(values, 99.0)?.round() as u32));
+        let ((u_min_px, u_max_px), (v_min_px, v_max_px)) = (ends(&columns)?, ends(&rows)?);
+        Some(PixelBox { u_min_px, v_min_px, u_max_px, v_max_px })
+    }
+
+    fn sorted_axes(&self) -> (Vec<u32>, Vec<u32>) {
+        let (mut columns, rows): (Vec<u32>, Vec<u32>) = self.pixels().unzip();
+        columns.sort_unstable();
+        (columns, rows)
+    }
+}
+
+/// Between the two nearest of the sorted values, as numpy's default does.
+fn percentile(sorted: &[u32], percent: f64) -> Option<f64> {
+    let at = percent / 100.0 * (sorted.len().checked_sub(1)? as f64);
+    let (below, above) = (sorted.get(at.floor() as usize)?, sorted.get(at.ceil() as usize)?);
+    Some(f64::from(*below) + (f64::from(*above) - f64::from(*below)) * at.fract())
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn mask(rows: &[&str]) -> Mask {
+        let width = rows[0].len() as u32;
+        Mask::new(width, rows.len() as u32, rows.iter().flat_map(|row| row.bytes().map(|b| b == b'#')).collect())
+            .unwrap()
+    }
+
+    #[test]
+    fn growing_and_shrinking_go_by_the_four_neighbours() {
+        let dot = mask(&[".....", ".....", "..#..", ".....", "....."]);
+        let cross = mask(&[".....", "..#..", ".###.", "..#..", "....."]);
+        assert_eq!(dot.dilated(1), cross);
+        assert_eq!(cross.eroded(1), dot);
+        assert_eq!(dot.eroded(1).n_pixels(), 0);
+        let full = mask(&["##", "##"]);
+        assert_eq!(full.eroded(3), full, "the image's border is no edge");
+    }
+
+    #[test]
+    fn the_robust_box_leaves_strays_out() {
+        let mut set = vec![false; 100 * 100];
+        for v in 40..60 {
+            for u in 30..50 {
+                set[v * 100 + u] = true;
+            }
+        }
+        set[0] = true;
+        let found = Mask::new(100, 100, set).unwrap();
+        assert_eq!(found.bounding_box().map(|b| (b.u_min_px, b.v_min_px)), Some((0, 0)));
+        assert_eq!(found.robust_box(), Some(PixelBox { u_min_px: 30, v_min_px: 40, u_max_px: 49, v_max_px: 59 }));
+        assert_eq!(found.median_pixel(), Some((39.0, 49.0)));
+        assert_eq!(mask(&["...", "..."]).median_pixel(), None);
+        // numpy.median([1, 2]) and numpy.median([0, 0])
+        assert_eq!(mask(&[".##"]).median_pixel(), Some((1.5, 0.0)));
+    }
+
+    proptest! {
+        #[test]
+        fn set_algebra_holds(a in proptest::collection::vec(any::<bool>(), 60), b in proptest::collection::vec(any::<bool>(), 60)) {
+            let (a, b) = (Mask::new(10, 6, a).unwrap(), Mask::new(10, 6, b).unwrap());
+            let and = a.combined(&b, |x, y| x && y).unwrap();
+            let or = a.combined(&b, |x, y| x || y).unwrap();
+            prop_assert_eq!(and.n_pixels() + or.n_pixels(), a.n_pixels() + b.n_pixels());
+            prop_assert_eq!(a.inverted().combined(&b.inverted(), |x, y| x || y).unwrap(), and.inverted());
+            prop_assert_eq!(a.iou(&a).unwrap(), f64::from(u8::from(a.n_pixels() > 0)));
+            prop_assert_eq!(a.iou(&b), b.iou(&a));
+            prop_assert!(a.dilated(1).combined(&a, |x, y| y && !x).unwrap().n_pixels() == 0);
+            prop_assert_eq!(a.combined(&Mask::new(6, 10, vec![true; 60]).unwrap(), |x, _| x), None);
+        }
+    }
 }

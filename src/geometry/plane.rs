@@ -4,7 +4,7 @@ use nalgebra::{Matrix3, Point3, SymmetricEigen, UnitVector3, Vector3};
 
 use super::{
     GeometryError, PointCloud, Quantity, Unit,
-    surface::{MAX_AVERAGED, MIN_POINTS},
+    surface::{MAX_AVERAGED, MIN_POINTS, Surface, SurfacePoint},
 };
 
 /// Points scored per hypothesis; larger clouds are strided.
@@ -28,6 +28,8 @@ pub struct Plane {
     pub residual_m: f64,
     /// Points within the inlier band.
     pub n_inliers: usize,
+    /// Their share of all points.
+    pub inlier_share: f64,
     /// Mean of the inliers: where the plane is known best.
     pub centroid_m: Point3<f64>,
     /// Root mean square distance of the inliers from `centroid_m`, across the plane's weaker direction, metres.
@@ -49,6 +51,17 @@ impl Plane {
         let lever = across_m / self.radius_m.max(1e-6);
         self.residual_m / n_effective.sqrt() * lever.hypot(1.0)
     }
+
+    /// One standard deviation of the normal's direction about its weaker axis, radians.
+    pub fn tilt_sigma_rad(&self) -> f64 {
+        let n_effective = (self.n_inliers as f64).clamp(1.0, MAX_AVERAGED);
+        (self.residual_m / n_effective.sqrt() / self.radius_m.max(1e-6)).atan()
+    }
+
+    /// The nearest point on the plane.
+    pub fn projected(&self, p: &Point3<f64>) -> Point3<f64> {
+        p - self.normal.into_inner() * self.signed_distance_m(p)
+    }
 }
 
 /// The dominant plane whose normal lies within `max_tilt_rad` of `up`, by RANSAC with a fixed seed and a least-squares refit
@@ -62,7 +75,62 @@ pub fn fit_plane(cloud: &PointCloud, up: &UnitVector3<f64>, max_tilt_rad: f64) -
         return Err(GeometryError::TooFewPoints { what, found: cloud.len(), expected: MIN_POINTS });
     }
     let points: Vec<Reading> = readings(cloud).collect();
-    let scored: Vec<Reading> = points.iter().step_by(points.len().div_ceil(MAX_SCORED)).copied().collect();
+    fit_readings(&points, up, max_tilt_rad)
+}
+
+/// Normals of up to `n_most` planes of a surface, the largest first, with one standard deviation of each in radians.
+pub(crate) fn normals_of(surface: &Surface, n_most: usize) -> Vec<(UnitVector3<f64>, f64)> {
+    let reading = |point: &SurfacePoint| Reading { p: point.p.coords, ray: point.ray, sigma_m: point.sigma_m };
+    let mut rest: Vec<Reading> = surface.points.iter().map(reading).collect();
+    let n_all = rest.len();
+    let mut normals: Vec<(UnitVector3<f64>, f64)> = Vec::new();
+    while normals.len() < n_most && rest.len() >= MIN_POINTS.max(n_all / 20) {
+        let Ok(plane) = fit_readings(&rest, &Vector3::z_axis(), std::f64::consts::FRAC_PI_2) else { break };
+        rest.retain(|reading| !reading.is_on(&plane.normal, plane.offset_m, BAND_SIGMAS));
+        normals.push((plane.normal, plane.tilt_sigma_rad()));
+    }
+    normals
+}
+
+/// The plane that holds most of plain points, each within `band_m`, by RANSAC with a fixed seed and a refit by total least squares.
+/// `None` without a plane. The normal points upward.
+pub fn fit_points(points: &[Point3<f64>], band_m: f64, n_iterations: usize) -> Option<(UnitVector3<f64>, f64)> {
+    let reading = |p: &Point3<f64>| Reading { p: p.coords, ray: Vector3::zeros(), sigma_m: 0.0 };
+    let all: Vec<Reading> = points.iter().map(reading).collect();
+    let scored: Vec<Reading> = all.iter().step_by(all.len().div_ceil(MAX_SCORED).max(1)).copied().collect();
+    let is_on =
+        |reading: &Reading, normal: &Vector3<f64>, offset_m: f64| (normal.dot(&reading.p) - offset_m).abs() <= band_m;
+    let up = Vector3::z_axis();
+    let mut random = SplitMix64(0x5EED);
+    let mut best: Option<(UnitVector3<f64>, f64, usize)> = None;
+    let (mut n_needed, mut n_tried) = (n_iterations.max(1), 0);
+    while n_tried < n_needed {
+        n_tried += 1;
+        let Some((normal, offset_m)) = hypothesis(&scored, &mut random, &up, 0.0) else { continue };
+        let n_inliers = scored.iter().filter(|reading| is_on(reading, &normal, offset_m)).count();
+        if best.as_ref().is_none_or(|(_, _, n_best)| n_inliers > *n_best) {
+            n_needed = n_needed.min(enough_hypotheses(n_inliers, scored.len()).max(20));
+            best = Some((normal, offset_m, n_inliers));
+        }
+    }
+    let (mut normal, mut offset_m, _) = best?;
+    for _ in 0..REFITS {
+        let inliers: Vec<&Reading> = all.iter().filter(|reading| is_on(reading, &normal, offset_m)).collect();
+        let fitted = least_squares(&inliers, all.len(), &up).filter(|_| inliers.len() >= 3)?;
+        (normal, offset_m) = (fitted.normal, fitted.offset_m);
+    }
+    Some((normal, offset_m))
+}
+
+/// Hypotheses after which three points that all lie on the plane were drawn at least once.
+fn enough_hypotheses(n_inliers: usize, n_all: usize) -> usize {
+    let all_inliers = (n_inliers as f64 / n_all.max(1) as f64).powi(3);
+    let enough = (1.0 - CONFIDENCE).ln() / (1.0 - all_inliers).max(1e-12).ln();
+    enough.ceil().max(1.0) as usize
+}
+
+fn fit_readings(points: &[Reading], up: &UnitVector3<f64>, max_tilt_rad: f64) -> Result<Plane, GeometryError> {
+    let scored: Vec<Reading> = points.iter().step_by(points.len().div_ceil(MAX_SCORED).max(1)).copied().collect();
     let least_cosine = max_tilt_rad.cos();
     let mut random = SplitMix64(0x5EED);
     let mut best: Option<(UnitVector3<f64>, f64, usize)> = None;
@@ -73,9 +141,7 @@ pub fn fit_plane(cloud: &PointCloud, up: &UnitVector3<f64>, max_tilt_rad: f64) -
         let Some((normal, offset_m)) = hypothesis(&scored, &mut random, up, least_cosine) else { continue };
         let n_inliers = scored.iter().filter(|reading| reading.is_on(&normal, offset_m, BAND_SIGMAS)).count();
         if best.as_ref().is_none_or(|(_, _, n_best)| n_inliers > *n_best) {
-            let all_inliers = (n_inliers as f64 / scored.len() as f64).powi(3);
-            let enough = (1.0 - CONFIDENCE).ln() / (1.0 - all_inliers).max(1e-12).ln();
-            n_needed = (enough.ceil().max(1.0) as usize).clamp(20, MAX_HYPOTHESES);
+            n_needed = enough_hypotheses(n_inliers, scored.len()).clamp(20, MAX_HYPOTHESES);
             best = Some((normal, offset_m, n_inliers));
         }
     }
@@ -96,7 +162,7 @@ pub fn fit_plane(cloud: &PointCloud, up: &UnitVector3<f64>, max_tilt_rad: f64) -
         if inliers.len() < MIN_POINTS || (inliers.len() as f64) < MIN_INLIER_SHARE * points.len() as f64 {
             return Err(not_found());
         }
-        let fitted = least_squares(&inliers, up).ok_or_else(not_found)?;
+        let fitted = least_squares(&inliers, points.len(), up).ok_or_else(not_found)?;
         (normal, offset_m) = (fitted.normal, fitted.offset_m);
         // Where depth is better than stated, a narrower band keeps out what adjoins the plane.
         let in_sigmas = inliers.iter().map(|reading| {
@@ -155,7 +221,7 @@ fn hypothesis(
     (normal.dot(up) >= least_cosine).then(|| (normal, normal.dot(&a)))
 }
 
-fn least_squares(inliers: &[&Reading], up: &UnitVector3<f64>) -> Option<Plane> {
+fn least_squares(inliers: &[&Reading], n_all: usize, up: &UnitVector3<f64>) -> Option<Plane> {
     let n = inliers.len() as f64;
     let mean = inliers.iter().map(|reading| reading.p).sum::<Vector3<f64>>() / n;
     let scatter = inliers.iter().fold(Matrix3::zeros(), |sum, reading| {
@@ -175,6 +241,7 @@ fn least_squares(inliers: &[&Reading], up: &UnitVector3<f64>) -> Option<Plane> {
         offset_m: normal.dot(&mean),
         residual_m: eigen.eigenvalues[least].max(0.0).sqrt(),
         n_inliers: inliers.len(),
+        inlier_share: n / n_all.max(1) as f64,
         centroid_m: Point3::from(mean),
         radius_m: eigen.eigenvalues[middle].max(0.0).sqrt(),
     })
@@ -268,6 +335,7 @@ mod tests {
             offset_m: 1.0,
             residual_m: 0.01,
             n_inliers: 1000,
+            inlier_share: 1.0,
             centroid_m: Point3::new(1.0, 0.0, 1.0),
             radius_m: 0.5,
         };

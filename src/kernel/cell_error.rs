@@ -205,7 +205,6 @@ fn readable(text: &str) -> String {
 fn short_name(path: &str) -> &str {
     let name = path.rsplit("::").next().unwrap_or(path);
     [
-        ("MaskValue", "PerFrameMask"),
         ("ObjectValue", "Object"),
         ("PointsValue", "Points"),
         ("MeasurementValue", "Measurement"),
@@ -218,5 +217,5 @@ fn short_name(path: &str) -> &str {
     ]
     .into_iter()
     .find(|(rust, _)| *rust == name)
-    .map_or(name, |(_, shown)| shown)
+    .map_or_else(|| name.strip_suffix("Value").unwrap_or(name), |(_, shown)| shown)
 }

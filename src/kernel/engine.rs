@@ -88,6 +88,8 @@ fn python_word(token: Token) -> Token {
         "None" => Token::Unit,
         "True" => Token::True,
         "False" => Token::False,
+        // Rhai keeps these for later; numpy has them as names.
+        "var" | "default" => Token::Identifier(Box::new(word.into())),
         _ => token,
     }
 }

@@ -14,6 +14,7 @@ mod nesting;
 mod outer_variables;
 mod plain_values;
 mod prelude;
+mod reachable_end;
 mod run;
 mod source_map;
 mod source_text;
@@ -35,7 +36,7 @@ pub use crate::tools::Submission;
 use crate::{
     answer::AnswerKind,
     error_code::ErrorCode,
-    llm::Picture,
+    llm::{Picture, VlmHandle},
     perception::Perception,
     scene::{FrameId, Snapshot},
 };
@@ -47,6 +48,8 @@ pub struct KernelContext {
     pub snapshot: Arc<Snapshot>,
     /// Who segments.
     pub perception: Perception,
+    /// Who looks at pictures; `None` = no vision-language model is configured.
+    pub vlm: Option<VlmHandle>,
     /// The question as asked.
     pub question: String,
     /// How the answer must be typed.

@@ -4,7 +4,10 @@
 use rhai::{Array, Dynamic, Engine, FnPtr, Map, NativeCallContext};
 
 use super::nesting;
-use crate::tools::{RhaiResult, ToolError};
+use crate::{
+    array::Bools,
+    tools::{RhaiResult, ToolError},
+};
 
 /// Characters of one value's text.
 const MAX_TEXT_CHARS: usize = 100_000;
@@ -126,7 +129,10 @@ fn equal(context: &NativeCallContext<'_>, x: &Dynamic, y: &Dynamic) -> RhaiResul
     if x.is_unit() {
         return Ok(true);
     }
-    Ok(context.call_native_fn_raw("==", true, &mut [&mut x, &mut y])?.as_bool().unwrap_or(false))
+    let found = context.call_native_fn_raw("==", true, &mut [&mut x, &mut y])?;
+    // Arrays are compared value by value; lists that hold them are equal when all of their values are.
+    let all = found.read_lock::<Bools>().map(|bools| bools.as_slice().iter().all(|equal| *equal));
+    Ok(all.unwrap_or_else(|| found.as_bool().unwrap_or(false)))
 }
 
 fn is_number(value: &Dynamic) -> bool {

@@ -13,7 +13,7 @@ use super::{
     Cell, CellError, CellReport, CellStatus, KernelContext, Limits, cell_error, engine, memory_quota,
     meter::Meter,
     nearest_name::nearest_name,
-    nesting,
+    nesting, reachable_end,
     source_map::SourceMap,
     source_text,
     static_check::{self, Known, Registry},
@@ -51,6 +51,7 @@ impl Kernel {
         let KernelContext {
             snapshot,
             perception,
+            vlm,
             question,
             answer_kind,
             choices,
@@ -62,6 +63,7 @@ impl Kernel {
         let tool_context = ToolContext {
             snapshot,
             perception,
+            vlm,
             question,
             answer_kind,
             choices,
@@ -91,6 +93,15 @@ impl Kernel {
 
     /// Runs one cell. Whatever it does, the kernel can run the next one.
     pub fn run_cell(&mut self, cell: &Cell) -> CellReport {
+        self.run(cell, false)
+    }
+
+    /// Runs a whole program, which is refused when it cannot reach `ReturnAnswer` or `Refuse`.
+    pub fn run_program(&mut self, program: &Cell) -> CellReport {
+        self.run(program, true)
+    }
+
+    fn run(&mut self, cell: &Cell, is_program: bool) -> CellReport {
         let started = Instant::now();
         let deadline =
             started.checked_add(self.limits.max_cell_time).map_or(self.deadline, |end| end.min(self.deadline));
@@ -98,7 +109,7 @@ impl Kernel {
         self.meter.start_cell();
         let outcome = match self.session.stop.poll() {
             Some(_) => Ok(Ok(Dynamic::UNIT)),
-            None => self.compiled(cell).map(|ast| self.evaluate(&ast)),
+            None => self.compiled(cell, is_program).map(|ast| self.evaluate(&ast)),
         };
         let (mut status, value) = match outcome {
             Err(errors) => (CellStatus::Rejected(errors), None),
@@ -150,7 +161,7 @@ impl Kernel {
     }
 
     /// Reads and checks the cell; nothing has run when it is refused.
-    fn compiled(&mut self, cell: &Cell) -> Result<AST, Vec<CellError>> {
+    fn compiled(&mut self, cell: &Cell, is_program: bool) -> Result<AST, Vec<CellError>> {
         let source = source_text::prepared(&cell.source)?;
         let Some(text) = self.sources.add(cell.id, &source) else {
             let message = "this goal's cells have too many lines together; submit what is known".to_owned();
@@ -163,7 +174,10 @@ impl Kernel {
             vec![cell_error::of_parse(&error, &self.sources, nearest)]
         })?;
         let known = Known { functions: &self.functions, variables: self.callable_names() };
-        let issues = static_check::check(&ast, &self.registry, &known);
+        let mut issues = static_check::check(&ast, &self.registry, &known);
+        if is_program {
+            issues.extend(reachable_end::check(&ast));
+        }
         if issues.is_empty() {
             return Ok(ast);
         }

@@ -24,6 +24,8 @@ pub struct Issue {
 pub struct Registry {
     /// Native functions and methods with the numbers of arguments they take, receiver included.
     natives: BTreeMap<String, BTreeSet<usize>>,
+    /// The same of `np` and `math`, which are no functions by themselves.
+    of_modules: BTreeMap<String, BTreeSet<usize>>,
     tools: BTreeMap<&'static str, &'static ToolSpec>,
     groups: BTreeSet<&'static str>,
 }
@@ -32,17 +34,25 @@ impl Registry {
     /// Reads the functions of `engine` and the declarations of tools.
     pub fn new(engine: &Engine) -> Registry {
         let mut natives: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
-        let all =
-            engine.collect_fn_metadata(None, |f| Some((f.metadata.name.to_string(), f.metadata.num_params)), true);
-        for (name, n_params) in all {
-            natives.entry(name).or_default().insert(n_params);
+        let mut of_modules: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
+        let all = engine.collect_fn_metadata(
+            None,
+            |f| {
+                let is_of_module = f.metadata.param_types.first().is_some_and(tools::arrays::is_module);
+                Some((f.metadata.name.to_string(), f.metadata.num_params, is_of_module))
+            },
+            true,
+        );
+        for (name, n_params, is_of_module) in all {
+            let known = if is_of_module { &mut of_modules } else { &mut natives };
+            known.entry(name).or_default().insert(n_params);
         }
         for name in ALWAYS {
             natives.entry(name.to_owned()).or_default().extend(0..=12);
         }
         let tools: BTreeMap<&str, &ToolSpec> = tools::all().map(|spec| (spec.path, spec)).collect();
         let groups = tools.values().map(|spec| spec.group()).filter(|group| !group.is_empty()).collect();
-        Registry { natives, tools, groups }
+        Registry { natives, of_modules, tools, groups }
     }
 
     /// The tool that a misspelt path most likely means: by its whole path, else by its last name.
@@ -283,6 +293,7 @@ impl Check<'_> {
     /// A call with `n_positional` arguments and a trailing map of keywords.
     fn keywords(&mut self, spec: &ToolSpec, n_positional: usize, keys: &[&str], position: Position) {
         let (path, signature) = (spec.path, spec.signature());
+        let n_positional = spec.n_filled(n_positional);
         if n_positional > spec.params.len() {
             return self.put(position, wrong_arity(path, spec.arity(), n_positional, &signature));
         }
@@ -354,17 +365,21 @@ impl Check<'_> {
         if let Some(spec) = self.registry.tools.get(name) {
             return self.put(position, format!("`{name}` is a function, not a method: {}", spec.signature()));
         }
-        let as_native = self.registry.natives.get(name);
+        let as_native: BTreeSet<usize> = [&self.registry.natives, &self.registry.of_modules]
+            .into_iter()
+            .filter_map(|n| n.get(name))
+            .flatten()
+            .copied()
+            .collect();
         let as_script = self.functions.get(name);
-        let fits =
-            as_native.is_some_and(|n| n.contains(&(n_args + 1))) || as_script.is_some_and(|n| n.contains(&n_args));
+        let fits = as_native.contains(&(n_args + 1)) || as_script.is_some_and(|n| n.contains(&n_args));
         if fits || self.locals.contains(name) {
             return;
         }
         if ["eval", "exit", "sleep"].contains(&name) {
             return self.put(position, closed(name));
         }
-        let n_known: Vec<usize> = as_native.into_iter().flatten().filter(|n| **n > 0).map(|n| n - 1).collect();
+        let n_known: Vec<usize> = as_native.into_iter().filter_map(|n| n.checked_sub(1)).collect();
         let message = if n_known.is_empty() {
             format!("no value has a method `{name}`{}", self.did_you_mean(name))
         } else {

@@ -8,10 +8,14 @@ use std::{
 use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map, Scope};
 
 use super::{VariableSummary, nesting};
-use crate::tools::{
-    arguments::{describe, shortened, type_name},
-    values::{
-        DisplacementValue, FrameValue, MeasurementValue, ObjectValue, PointsValue, ReconstructionValue, RelationValue,
+use crate::{
+    array::{Arr, Bools},
+    tools::{
+        arguments::{describe, shortened, type_name},
+        values::{
+            DisplacementValue, FrameValue, MeasurementValue, ObjectValue, PointsValue, ReconstructionValue,
+            RelationValue,
+        },
     },
 };
 
@@ -120,6 +124,10 @@ fn hash(value: &Dynamic, hasher: &mut DefaultHasher, depth_left: usize, n_hashed
         points.cloud.points_m.as_ptr().hash(hasher);
         points.cloud.len().hash(hasher);
         points.frame.hash(hasher);
+    } else if let Some(arr) = value.read_lock::<Arr>() {
+        arr.revision().hash(hasher);
+    } else if let Some(bools) = value.read_lock::<Bools>() {
+        bools.revision().hash(hasher);
     } else if let Some(object) = value.read_lock::<ObjectValue>() {
         object.id().hash(hasher);
         object.points.cloud.points_m.as_ptr().hash(hasher);
@@ -147,6 +155,10 @@ pub fn summary(value: &Dynamic) -> String {
             n if n <= 60 => format!("string {:?}", text.as_str()),
             n => format!("string of {n}: {:?}", shortened(&text)),
         }
+    } else if let Some(arr) = value.read_lock::<Arr>() {
+        arr.summary()
+    } else if let Some(bools) = value.read_lock::<Bools>() {
+        bools.summary()
     } else if let Some(object) = value.read_lock::<ObjectValue>() {
         object.text()
     } else if let Some(points) = value.read_lock::<PointsValue>() {
@@ -160,7 +172,7 @@ pub fn summary(value: &Dynamic) -> String {
     } else if let Some(frame) = value.read_lock::<FrameValue>() {
         frame.text()
     } else if let Some(reconstruction) = value.read_lock::<ReconstructionValue>() {
-        format!("Reconstruction of {} frames in {}", reconstruction.frames.len(), reconstruction.fixed_frame)
+        reconstruction.text()
     } else if value.is_int() || value.is_float() || value.is_bool() {
         format!("{} {value}", type_name(value))
     } else if value.is_unit() {

@@ -28,6 +28,7 @@ const GRACE: Duration = Duration::from_secs(5);
 
 struct Job {
     cell: Cell,
+    is_program: bool,
     reply: oneshot::Sender<CellReport>,
 }
 
@@ -62,13 +63,22 @@ impl KernelHandle {
 
     /// Runs one cell. Dropping the future ends the cell and the kernel.
     pub async fn run_cell(&mut self, cell: Cell) -> CellReport {
+        self.run(cell, false).await
+    }
+
+    /// Runs a whole program, which is refused when it cannot reach `ReturnAnswer` or `Refuse`.
+    pub async fn run_program(&mut self, program: Cell) -> CellReport {
+        self.run(program, true).await
+    }
+
+    async fn run(&mut self, cell: Cell, is_program: bool) -> CellReport {
         let started = Instant::now();
         if self.own_cancel.is_cancelled() && !self.context.cancel.is_cancelled() {
             return self.replace(CellStatus::Failed(broken("the last cell was abandoned")), started);
         }
         let limit = self.context.limits.max_cell_time.min(self.context.deadline.saturating_duration_since(started));
         let (reply, receive) = oneshot::channel();
-        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.try_send(Job { cell, reply }).is_ok());
+        let sent = self.jobs.as_ref().is_some_and(|jobs| jobs.try_send(Job { cell, is_program, reply }).is_ok());
         if !sent {
             return self.replace(CellStatus::Failed(broken("the kernel had ended")), started);
         }
@@ -140,8 +150,9 @@ fn start(context: KernelContext) -> io::Result<mpsc::SyncSender<Job>> {
     let (jobs, receive) = mpsc::sync_channel::<Job>(1);
     thread::Builder::new().name("kernel".to_owned()).stack_size(STACK_BYTES).spawn(move || {
         let mut kernel = Kernel::new(context);
-        while let Ok(Job { cell, reply }) = receive.recv() {
-            let _ = reply.send(kernel.run_cell(&cell));
+        while let Ok(Job { cell, is_program, reply }) = receive.recv() {
+            let report = if is_program { kernel.run_program(&cell) } else { kernel.run_cell(&cell) };
+            let _ = reply.send(report);
         }
     })?;
     Ok(jobs)

@@ -1,18 +1,26 @@
 //! Port: who writes the cells.
 //!
 //! [`ChatModel`] is the trait; each other file is one implementation or a part of one. A model sees text and pictures and replies with
-//! text; it knows nothing of kernels or robots. [`http`] speaks to servers, [`offline`] needs none. To add a client: one new file, and one line in the configuration's list.
+//! text; it knows nothing of kernels or robots. [`http`] speaks to servers, [`offline`] needs none,
+//! [`pool`] and [`failover`] join several into one. To add a client: one new file, and one line in the configuration's list.
 
 pub mod abilities;
+pub mod breaker;
 pub mod cell_status;
 pub mod delta;
+pub mod failover;
+pub mod grounding;
 pub mod http;
 pub mod model_error;
 pub mod offline;
+pub mod pool;
 pub mod presets;
 pub mod question_brief;
+pub mod roles;
 pub mod scripted;
+pub mod stable_hash;
 pub mod usage;
+pub mod vision;
 
 use std::{sync::Arc, time::Instant};
 
@@ -21,7 +29,9 @@ pub use delta::{Delta, DeltaSink};
 use futures::future::BoxFuture;
 use image::RgbImage;
 pub use model_error::{ModelError, TimeLimit};
-pub use usage::{Prices, Usage};
+pub use roles::{ModelRole, Roles};
+pub use usage::{Prices, Usage, UsageMeter};
+pub use vision::{Vision, VlmHandle};
 
 /// Who speaks.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -157,6 +167,8 @@ pub struct ChatReply {
     pub model: String,
     /// How that model writes places in pictures.
     pub point_order: PointOrder,
+    /// It is a whole program in Markdown, whatever was asked for: see [`Abilities::writes_programs_only`].
+    pub is_program: bool,
 }
 
 impl ChatReply {

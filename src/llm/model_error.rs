@@ -157,6 +157,13 @@ pub enum ModelError {
         /// The model's name.
         model: String,
     },
+    /// Several models were asked and none could.
+    #[error("{}", joined(.0))]
+    Several(Vec<ModelError>),
+}
+
+fn joined(problems: &[ModelError]) -> String {
+    problems.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
 
 fn key_place(key_env: &str) -> String {
@@ -172,13 +179,18 @@ impl ModelError {
             | ModelError::ServerFailed { .. }
             | ModelError::TooSlow { .. } => true,
             ModelError::BadReply { is_broken_off, .. } => *is_broken_off,
+            ModelError::Several(problems) => problems.iter().any(ModelError::is_transient),
             _ => false,
         }
     }
 
     /// Whether the cause lies with the model or the way to it, and not in the question.
     pub fn is_outage(&self) -> bool {
-        !matches!(self, ModelError::UnsupportedQuestion(_))
+        match self {
+            ModelError::UnsupportedQuestion(_) => false,
+            ModelError::Several(problems) => problems.iter().any(ModelError::is_outage),
+            _ => true,
+        }
     }
 
     /// Whether the cause lies with this server, so that another one of the same model may do better.

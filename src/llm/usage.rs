@@ -1,6 +1,11 @@
 //! What replies cost.
 
-use std::ops::AddAssign;
+use std::{
+    ops::AddAssign,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use super::ChatReply;
 
 /// What one call used, or several together.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -23,6 +28,13 @@ pub struct Usage {
     pub cost_micro: u64,
 }
 
+impl Usage {
+    /// Tokens read and written.
+    pub fn n_tokens(&self) -> u64 {
+        self.n_prompt_tokens.saturating_add(self.n_completion_tokens)
+    }
+}
+
 impl AddAssign for Usage {
     fn add_assign(&mut self, other: Usage) {
         let pairs = [
@@ -39,6 +51,39 @@ impl AddAssign for Usage {
             // A server may report any number.
             *sum = sum.saturating_add(more);
         }
+    }
+}
+
+/// Counts what one goal uses, wherever its calls are made. Copies count into the same sum.
+#[derive(Clone, Debug, Default)]
+pub struct UsageMeter(Arc<Mutex<Counted>>);
+
+/// What a [`UsageMeter`] has counted.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Counted {
+    /// All calls together.
+    pub usage: Usage,
+    /// Models that replied, in the order of their first reply.
+    pub models: Vec<String>,
+}
+
+impl UsageMeter {
+    /// Counts one reply; `reply.model` must name who gave it.
+    pub fn add(&self, reply: &ChatReply) {
+        let mut counted = self.lock();
+        counted.usage += reply.usage;
+        if !counted.models.contains(&reply.model) {
+            counted.models.push(reply.model.clone());
+        }
+    }
+
+    /// So far.
+    pub fn total(&self) -> Counted {
+        self.lock().clone()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Counted> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

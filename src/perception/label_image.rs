@@ -2,7 +2,11 @@
 //!
 //! Ids without a name are background to it: they cannot be asked for.
 
-use super::{PerceptionError, Prompt, Segment, Segmenter, name_match::best_matches};
+use super::{
+    PerceptionError, Prompt, PromptKind, Segment, Segmenter,
+    name_match::best_matches,
+    prompt::{MIN_BOX_IOU, box_iou, n_points_held},
+};
 use crate::{geometry::Mask, scene::View};
 
 /// Looks at [`View::labels`].
@@ -27,7 +31,11 @@ impl Segmenter for LabelImageSegmenter {
         "label_image"
     }
 
-    /// Best score first, then most pixels, then lowest id.
+    fn takes(&self) -> &[PromptKind] {
+        &[PromptKind::Text, PromptKind::Everything, PromptKind::Points, PromptKind::Box]
+    }
+
+    /// Best fit to points or box first, then best score, most pixels, lowest id.
     fn segment(&self, view: &View, prompt: &Prompt) -> Result<Vec<Segment>, PerceptionError> {
         let labels = view.labels.as_ref().map_err(|problem| PerceptionError::Unavailable(problem.clone()))?;
         let mut present: Vec<Named<'_>> = count_by_id(&labels.ids)
@@ -47,14 +55,26 @@ impl Segmenter for LabelImageSegmenter {
             });
         }
         present.sort_by(|a, b| b.score.total_cmp(&a.score).then(b.n_pixels.cmp(&a.n_pixels)).then(a.id.cmp(&b.id)));
-        Ok(present
+        let mut fitting: Vec<(f64, Segment)> = present
             .into_iter()
             .filter_map(|Named { id, name, score, .. }| {
                 let set = labels.ids.iter().map(|found| *found == id).collect();
                 let mask = Mask::new(labels.width_px, labels.height_px, set)?;
-                Some(Segment { label: name.to_owned(), instance: Some(id), mask, score })
+                let fit = fit(&mask, prompt)?;
+                Some((fit, Segment { label: name.to_owned(), instance: Some(id), mask, score }))
             })
-            .collect())
+            .collect();
+        fitting.sort_by(|a, b| b.0.total_cmp(&a.0));
+        Ok(fitting.into_iter().map(|(_, segment)| segment).collect())
+    }
+}
+
+/// How well an instance fits, more is better; `None` when it does not.
+fn fit(mask: &Mask, prompt: &Prompt) -> Option<f64> {
+    match prompt {
+        Prompt::Text(_) | Prompt::Everything => Some(0.0),
+        Prompt::Points(points) => n_points_held(mask, points).map(|n| n as f64),
+        Prompt::Box(wanted) => Some(box_iou(&mask.bounding_box()?, wanted)).filter(|iou| *iou >= MIN_BOX_IOU),
     }
 }
 
@@ -76,7 +96,8 @@ mod tests {
     use super::*;
     use crate::{
         error_code::ErrorCode,
-        geometry::{DepthNoise, Intrinsics},
+        geometry::{DepthNoise, Intrinsics, PixelBox},
+        perception::PromptPoint,
         scene::{FrameId, InputProblem, LabelImage, LabelNames, Stamp},
     };
 
@@ -140,6 +161,27 @@ mod tests {
             found(&labelled(), &Prompt::Everything).into_iter().map(|(name, id, _)| (name, id)).collect();
         let expected = [("table", 3), ("red cup", 2), ("cup", 4), ("cup", 1)].map(|(name, id)| (name.to_owned(), id));
         assert_eq!(names, expected);
+    }
+
+    #[test]
+    fn points_and_boxes_find_the_instance_they_mean() {
+        // Rows: 1 0 2 3 / 4 4 5 3.
+        let ids = |prompt: &Prompt| found(&labelled(), prompt).into_iter().map(|(_, id, _)| id).collect::<Vec<_>>();
+        let at = |u_px, v_px, is_foreground| PromptPoint { u_px, v_px, is_foreground };
+        let points = |points: &[PromptPoint]| ids(&Prompt::Points(points.to_vec()));
+        assert_eq!(points(&[at(0, 1, true)]), [4]);
+        assert_eq!(points(&[at(0, 1, true), at(1, 1, true), at(2, 0, true)]), [4, 2]);
+        assert_eq!(points(&[at(0, 1, true), at(1, 1, false)]), [0u32; 0], "the background point takes it away");
+        assert_eq!(points(&[at(2, 0, true), at(0, 1, true), at(1, 1, false)]), [2]);
+        assert_eq!(points(&[at(1, 0, true)]), [0u32; 0], "nothing named is there");
+        assert_eq!(points(&[at(99, 99, true)]), [0u32; 0]);
+        let within = |u_min_px, v_min_px, u_max_px, v_max_px| {
+            ids(&Prompt::Box(PixelBox { u_min_px, v_min_px, u_max_px, v_max_px }))
+        };
+        assert_eq!(within(0, 1, 1, 1), [4]);
+        assert_eq!(within(3, 0, 3, 1), [3]);
+        assert_eq!(within(2, 0, 3, 1), [3, 2], "the best overlap is first");
+        assert_eq!(within(1, 0, 1, 0), [0u32; 0]);
     }
 
     #[test]

@@ -450,7 +450,7 @@ fn too_late(accepted_at: Instant, what: &str) -> Outcome {
 
 fn queued() -> Event {
     let output = "another question is being answered".to_owned();
-    Event { stage: Stage::Queued, step: 0, purpose: String::new(), code: String::new(), output }
+    Event { output, ..Event::of(Stage::Queued) }
 }
 
 fn goal_info(id: &GoalId, stamp: r2r::builtin_interfaces::msg::Time) -> GoalInfo {

@@ -13,7 +13,7 @@ use r2r::{
 use super::{
     action_server::ActionServer,
     convert::{
-        health::{Level, camera_status, recorder_status, status, transforms_status},
+        health::{Level, camera_status, imu_status, recorder_status, status, transforms_status},
         time::time_msg,
     },
     parameters::serve,
@@ -27,6 +27,8 @@ const PERIOD: Duration = Duration::from_secs(1);
 pub struct Doctor {
     /// Prefix of every status.
     pub node_name: String,
+    /// Topic of the IMU as it is listened to; empty = none.
+    pub imu_topic: String,
     /// What is looked at.
     pub app: Arc<App>,
     /// Who publishes.
@@ -69,17 +71,21 @@ impl Doctor {
         }
     }
 
-    /// One status for each camera, and one for the transforms.
+    /// One status for each camera, one for the IMU where one is configured, and one for the transforms.
     fn findings(&self) -> Vec<DiagnosticStatus> {
-        let (health, transforms) = {
+        let (health, imu, transforms) = {
             let now = self.app.now();
             let mut scene = self.app.scene();
             // A jump back in time is noticed here even when no image comes any more.
             scene.observe_now(now);
-            (scene.health(now), scene.transforms())
+            (scene.health(now), scene.imu_health(now), scene.transforms())
         };
         let unheard = |topic: &str| self.publishers.reason(topic);
         let mut found: Vec<_> = health.iter().map(|camera| camera_status(&self.node_name, camera, unheard)).collect();
+        let topic = &self.imu_topic;
+        if !topic.is_empty() {
+            found.push(imu_status(&self.node_name, topic, &imu, self.publishers.reason(topic)));
+        }
         found.push(transforms_status(&self.node_name, self.app.config(), &transforms.frames()));
         found
     }

@@ -32,7 +32,7 @@ use super::{
     topic_names::TopicNames,
 };
 use crate::{
-    app::{App, RosClock},
+    app::{App, ModelsError, RosClock},
     config::{Config, ConfigError},
     scene::Stamp,
 };
@@ -67,6 +67,9 @@ pub enum NodeError {
     /// Parameters that cannot be used.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// Models that cannot be used.
+    #[error(transparent)]
+    Models(#[from] ModelsError),
     /// No threads, or no signals.
     #[error("the system refused threads or signal handlers: {0}")]
     System(#[from] io::Error),
@@ -97,7 +100,7 @@ pub fn run() -> Result<(), NodeError> {
     }
     let names = topic_names(&node)?;
     let cameras = config.cameras.iter().map(|camera| camera.to_scene(|topic| names.resolve(topic))).collect();
-    let app = Arc::new(App::new(config, cameras, ros_clock(&node)));
+    let app = Arc::new(App::new(config, cameras, ros_clock(&node))?);
     let parts = Parts::create(&mut node, &app, &names, lines)?;
     for task in parts.tasks {
         runtime.spawn(task);
@@ -131,6 +134,10 @@ impl Parts {
         let publishers = PublisherBoard::default();
         let doctor = Doctor {
             node_name: name.trim_start_matches('/').to_owned(),
+            imu_topic: match app.config().imu_topic.as_str() {
+                "" => String::new(),
+                topic => names.resolve(topic),
+            },
             app: app.clone(),
             publishers: publishers.clone(),
             server: server.clone(),

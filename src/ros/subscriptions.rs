@@ -12,7 +12,7 @@ use futures::{Stream, StreamExt, future::BoxFuture};
 use r2r::{
     Node, QosProfile,
     qos::{DurabilityPolicy, ReliabilityPolicy},
-    sensor_msgs::msg::{CameraInfo, CompressedImage, Image},
+    sensor_msgs::msg::{CameraInfo, CompressedImage, Image, Imu},
     spatialclaw::msg::LabelNames as LabelNamesMsg,
     tf2_msgs::msg::TFMessage,
 };
@@ -21,6 +21,7 @@ use super::{
     convert::{
         camera_info::camera_info,
         image::{compressed_image, raw_image},
+        imu::imu_sample,
         label_names::label_names,
         transforms::transforms,
     },
@@ -54,6 +55,7 @@ pub fn subscribe(node: &mut Node, app: &Arc<App>, names: &TopicNames) -> r2r::Re
     for camera in &app.config().cameras {
         inputs.camera(camera)?;
     }
+    inputs.imu(&app.config().imu_topic)?;
     inputs.transforms("/tf", QosProfile::default().keep_last(100).reliable().volatile(), false)?;
     inputs.transforms("/tf_static", QosProfile::default().keep_last(100).reliable().transient_local(), true)?;
     Ok(inputs.subscribed)
@@ -97,6 +99,15 @@ impl Inputs<'_> {
             })?;
         }
         Ok(())
+    }
+
+    fn imu(&mut self, topic: &str) -> r2r::Result<()> {
+        if topic.is_empty() {
+            return Ok(());
+        }
+        let app = self.app.clone();
+        let qos = QosProfile::sensor_data().keep_last(50);
+        self.each::<Imu>(topic.to_owned(), qos, move |message| app.push_imu(imu_sample(&message)))
     }
 
     fn images(&mut self, camera: &CameraParameters, transport: Transport, base: &str, push: Push) -> r2r::Result<()> {
@@ -175,6 +186,10 @@ impl TypeName for Image {
 
 impl TypeName for CompressedImage {
     const NAME: &'static str = "sensor_msgs/msg/CompressedImage";
+}
+
+impl TypeName for Imu {
+    const NAME: &'static str = "sensor_msgs/msg/Imu";
 }
 
 impl TypeName for CameraInfo {

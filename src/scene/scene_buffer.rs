@@ -3,10 +3,12 @@
 //! Messages are checked when they arrive, kept as they are, and decoded only when a snapshot picks them.
 
 use super::{
-    CameraConfig, InputProblem, LabelNames, SceneConfig, Snapshot, SnapshotRequest, Stamp, StampedTransform, TfBuffer,
-    TransformSet, When,
+    CameraConfig, ImuHealth, ImuSample, InputProblem, LabelNames, SceneConfig, Sighting, Snapshot, SnapshotRequest,
+    Stamp, StampedTransform, TfBuffer, TransformSet, When,
     camera_buffer::CameraBuffer,
     health::{CameraHealth, StreamHealth},
+    imu::ImuBuffer,
+    memory::SceneMemory,
     pick::{PickContext, is_posed, pick},
     raw_message::{ImageMessage, MessageHeader, RawCameraInfo},
     snapshot_plan::{PlannedView, SnapshotPlan, posed},
@@ -32,6 +34,8 @@ pub struct SceneBuffer {
     config: SceneConfig,
     cameras: Vec<CameraBuffer>,
     tf: TfBuffer,
+    imu: ImuBuffer,
+    memory: SceneMemory,
     newest_now: Stamp,
     last_clear: Option<Cleared>,
 }
@@ -41,6 +45,8 @@ impl SceneBuffer {
     pub fn new(config: SceneConfig, cameras: Vec<CameraConfig>) -> SceneBuffer {
         SceneBuffer {
             tf: TfBuffer::new(config.tf_cache_secs),
+            imu: ImuBuffer::new(config.buffer_secs),
+            memory: SceneMemory::new(config.memory),
             cameras: cameras.into_iter().map(CameraBuffer::new).collect(),
             config,
             newest_now: Stamp::default(),
@@ -137,12 +143,36 @@ impl SceneBuffer {
         transforms.iter().filter_map(|transform| self.tf.insert(transform, is_static).err()).collect()
     }
 
-    /// Forgets images and transforms; calibrations, label names and static transforms are latched and stay.
+    /// Takes a sample of the IMU, or what kept it from being read.
+    ///
+    /// # Errors
+    /// See [`ImuBuffer::push`].
+    pub fn push_imu(&mut self, sample: Result<ImuSample, InputProblem>) -> Result<(), InputProblem> {
+        self.imu.push(sample)
+    }
+
+    /// How the IMU fares.
+    pub fn imu_health(&self, now: Stamp) -> ImuHealth {
+        self.imu.health(now)
+    }
+
+    /// Takes what a question measured; see [`SceneMemory::remember`].
+    pub fn remember(&mut self, sightings: Vec<Sighting>, snapshot: &Snapshot) {
+        // What was seen before time jumped back must not come in again afterwards.
+        if snapshot.taken_at > self.newest_now {
+            return;
+        }
+        self.memory.remember(sightings, snapshot);
+    }
+
+    /// Forgets images, transforms and remembered objects; calibrations, label names and static transforms are latched and stay.
     pub fn clear(&mut self, reason: &str) {
         tracing::warn!(reason, "buffers are cleared");
         self.last_clear = Some(Cleared { before: self.newest_now, reason: reason.to_owned() });
         self.cameras.iter_mut().for_each(CameraBuffer::clear);
         self.tf.clear();
+        self.imu.clear();
+        self.memory.clear(reason);
         self.newest_now = Stamp::default();
     }
 
@@ -199,6 +229,8 @@ impl SceneBuffer {
             fixed_frame: self.config.fixed_frame.clone(),
             robot_frame: self.config.robot_frame.clone(),
             tf_sigma: self.config.tf_sigma,
+            memory: self.memory.freeze(now),
+            imu: self.imu.freeze(),
             max_pixels: self.config.max_pixels,
             transforms,
             views,

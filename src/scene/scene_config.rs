@@ -1,6 +1,6 @@
 //! Settings of the scene.
 
-use super::{FrameId, image_decode::DEFAULT_MAX_PIXELS};
+use super::{FrameId, MemoryConfig, image_decode::DEFAULT_MAX_PIXELS};
 use crate::geometry::{DepthNoise, PoseSigma};
 
 /// Settings that all cameras share.
@@ -34,6 +34,8 @@ pub struct SceneConfig {
     pub jump_back_secs: f64,
     /// Images stamped further ahead of now than this are refused. Seconds.
     pub max_ahead_secs: f64,
+    /// How long and how surely objects are remembered.
+    pub memory: MemoryConfig,
 }
 
 impl Default for SceneConfig {
@@ -53,6 +55,7 @@ impl Default for SceneConfig {
             max_pixels: DEFAULT_MAX_PIXELS,
             jump_back_secs: 2.0,
             max_ahead_secs: 1.0,
+            memory: MemoryConfig::default(),
         }
     }
 }

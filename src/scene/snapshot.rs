@@ -6,7 +6,7 @@ use image::RgbImage;
 use nalgebra::Isometry3;
 use serde::{Deserialize, Serialize};
 
-use super::{FrameId, LabelImage, Stamp, TransformSet};
+use super::{FrameId, ImuSample, LabelImage, MemoryView, Stamp, TransformSet};
 use crate::{
     error_code::ErrorCode,
     geometry::{DepthMap, DepthNoise, Intrinsics, PoseSigma},
@@ -73,6 +73,10 @@ pub struct Snapshot {
     pub transforms: TransformSet,
     /// One standard deviation of a transform lookup, as configured.
     pub tf_sigma: PoseSigma,
+    /// What earlier questions measured.
+    pub memory: MemoryView,
+    /// Buffered samples of the IMU, oldest first; empty without one.
+    pub imu: Arc<[ImuSample]>,
 }
 
 impl Snapshot {

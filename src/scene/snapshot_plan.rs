@@ -3,8 +3,8 @@
 use std::{num::NonZero, sync::Arc, thread};
 
 use super::{
-    CameraConfig, CameraFrame, FrameId, InputProblem, LabelImage, LabelNames, PosedCamera, SceneConfig, Snapshot,
-    Stamp, TransformSet, View,
+    CameraConfig, CameraFrame, FrameId, ImuSample, InputProblem, LabelImage, LabelNames, MemoryView, PosedCamera,
+    SceneConfig, Snapshot, Stamp, TransformSet, View,
     camera_buffer::CameraBuffer,
     camera_model::CameraModel,
     frame_buffer::BufferedImage,
@@ -30,6 +30,8 @@ pub struct SnapshotPlan {
     pub(super) robot_frame: FrameId,
     pub(super) tf_sigma: PoseSigma,
     pub(super) transforms: TransformSet,
+    pub(super) memory: MemoryView,
+    pub(super) imu: Arc<[ImuSample]>,
     pub(super) max_pixels: u64,
     /// Oldest first.
     pub(super) views: Vec<PlannedView>,
@@ -175,6 +177,8 @@ impl SnapshotPlan {
             views,
             transforms: self.transforms,
             tf_sigma: self.tf_sigma,
+            memory: self.memory,
+            imu: self.imu,
         })
     }
 }

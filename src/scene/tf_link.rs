@@ -125,6 +125,14 @@ impl Link {
         }
     }
 
+    /// Oldest and newest stamp; `None` when it holds at all times.
+    pub fn span(&self) -> Option<(Stamp, Stamp)> {
+        match self {
+            Link::Static(_) => None,
+            Link::Timed(samples) => Some((samples.front()?.stamp, samples.back()?.stamp)),
+        }
+    }
+
     pub fn newest_parent(&self) -> Option<&FrameId> {
         match self {
             Link::Static(sample) => Some(&sample.parent),

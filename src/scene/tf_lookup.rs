@@ -93,6 +93,34 @@ impl TransformSet {
         Ok(looked_up)
     }
 
+    /// The oldest and newest time at which every link between two frames is known, by the newest parents; `None` when all of them hold
+    /// at all times. The first may be later than the second: then there is no such time.
+    ///
+    /// # Errors
+    /// [`TfError::UnknownFrame`], [`TfError::Disconnected`].
+    pub fn range(&self, target: &FrameId, source: &FrameId) -> Result<Option<(Stamp, Stamp)>, TfError> {
+        self.check_known(target)?;
+        self.check_known(source)?;
+        let (above_target, above_source) = (self.newest_ancestors(target), self.newest_ancestors(source));
+        let Some(meeting) = above_target.iter().find(|frame| above_source.contains(frame)) else {
+            return Err(TfError::Disconnected {
+                target: target.clone(),
+                source_frame: source.clone(),
+                target_root: above_target.last().copied().unwrap_or(target).clone(),
+                source_root: above_source.last().copied().unwrap_or(source).clone(),
+            });
+        };
+        let below = |chain: &[&'_ FrameId]| -> Vec<FrameId> {
+            chain.iter().take_while(|frame| *frame != meeting).map(|frame| (*frame).clone()).collect()
+        };
+        let frames = below(&above_target).into_iter().chain(below(&above_source));
+        let spans = frames.filter_map(|frame| self.links.get(&frame)?.span());
+        Ok(spans.fold(None, |range: Option<(Stamp, Stamp)>, (oldest, newest)| match range {
+            None => Some((oldest, newest)),
+            Some((from, to)) => Some((from.max(oldest), to.min(newest))),
+        }))
+    }
+
     /// Every frame in the tree, sorted.
     pub fn frames(&self) -> Vec<FrameId> {
         all_frames(&self.links)

@@ -7,6 +7,7 @@
 //! [`records`], its topic, and the line in `record/file.rs` that writes it.
 
 pub mod content_hash;
+pub mod parts;
 pub mod record;
 pub mod recorded;
 pub mod records;

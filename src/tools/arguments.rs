@@ -6,8 +6,10 @@ use rhai::{Array, Dynamic, ImmutableString, Map};
 
 use super::{
     ToolError,
-    values::{FrameValue, MeasurementValue, ObjectValue, PointsValue, RelationValue},
+    arrays::convert,
+    values::{FrameValue, MeasurementValue, ObjectValue, PointsValue, RelationValue, per_frame_text},
 };
+use crate::array::{Arr, Bools, shape};
 
 /// A value in a few words, such as `the string "mug"` or `a list of 3`.
 pub fn describe(value: &Dynamic) -> String {
@@ -16,6 +18,12 @@ pub fn describe(value: &Dynamic) -> String {
     }
     if let Some(list) = value.read_lock::<Array>() {
         return format!("a list of {}", list.len());
+    }
+    if let Some(arr) = value.read_lock::<Arr>() {
+        return format!("an Arr of shape {}", shape::text(arr.shape()));
+    }
+    if let Some(bools) = value.read_lock::<Bools>() {
+        return format!("Bools of shape {}", shape::text(bools.shape()));
     }
     if let Some(map) = value.read_lock::<Map>() {
         let keys: Vec<&str> = map.keys().take(6).map(|key| key.as_str()).collect();
@@ -32,6 +40,9 @@ pub fn describe(value: &Dynamic) -> String {
     }
     if let Some(relation) = value.read_lock::<RelationValue>() {
         return format!("the Relation {}", relation.relation.holds);
+    }
+    if let Some(text) = per_frame_text(value) {
+        return text;
     }
     if value.is_unit() {
         return "nothing, ()".to_owned();
@@ -62,7 +73,8 @@ pub fn short_type_name(rust_path: &'static str) -> &'static str {
     let name = rust_path.rsplit("::").next().unwrap_or(rust_path);
     match name {
         "&str" | "ImmutableString" => "string",
-        "MaskValue" => "PerFrameMask",
+        "Grid<bool>" => "Bools",
+        "Tree" => "KDTree",
         "FrameValue" => "Frame",
         "ImagesValue" => "InputImages",
         _ => name.strip_suffix("Value").unwrap_or(name),
@@ -107,8 +119,15 @@ pub fn point(value: &Dynamic, what: &str) -> Result<Point3<f64>, ToolError> {
         .ok_or_else(|| ToolError::argument(format!("{what} is {}, wanted [x, y, z] in metres", describe(value))))
 }
 
-/// `[x, y, z]`, or `None` when the value is no list of three numbers.
+/// `[x, y, z]`, or `None` when the value is no list or Arr of three numbers.
 pub fn optional_point(value: &Dynamic) -> Result<Option<Point3<f64>>, ToolError> {
+    if let Some(arr) = value.read_lock::<Arr>() {
+        let [x, y, z] = arr.as_slice() else { return Ok(None) };
+        return match [x, y, z].iter().find(|v| !v.is_finite()) {
+            Some(wrong) => Err(ToolError::argument(format!("a coordinate is {wrong}, wanted a finite number"))),
+            None => Ok(Some(Point3::new(*x, *y, *z))),
+        };
+    }
     let Some(list) = value.read_lock::<Array>() else { return Ok(None) };
     let [x, y, z] = list.as_slice() else { return Ok(None) };
     if [x, y, z].iter().any(|v| !(v.is_int() || v.is_float() || v.is::<MeasurementValue>())) {
@@ -118,12 +137,16 @@ pub fn optional_point(value: &Dynamic) -> Result<Option<Point3<f64>>, ToolError>
 }
 
 /// `[x, y, z]` for a cell.
-pub fn list_of_point(p: &Point3<f64>) -> Array {
-    p.iter().map(|v| Dynamic::from_float(*v)).collect()
+pub fn list_of_point(p: &Point3<f64>) -> Arr {
+    Arr::of_vec(vec![p.x, p.y, p.z])
 }
 
-/// A list.
+/// A list; the rows or numbers of an Arr.
 pub fn list(value: &Dynamic, what: &str) -> Result<Array, ToolError> {
+    if let Some(arr) = value.read_lock::<Arr>() {
+        let n = arr.shape().first().copied().unwrap_or(0);
+        return (0..n).map(|i| Ok(convert::value(arr.row(i)?))).collect();
+    }
     value
         .read_lock::<Array>()
         .map(|list| list.clone())

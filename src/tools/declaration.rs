@@ -37,6 +37,8 @@ pub enum Kind {
     AnyOf(&'static [Kind]),
     /// A map with these keys.
     Options(&'static [Param]),
+    /// Any number of these, as a first parameter; those after it are keywords.
+    Many(&'static Kind),
 }
 
 /// Words without a narrower meaning.
@@ -58,6 +60,7 @@ impl Kind {
             Kind::Numbers => "list of numbers".to_owned(),
             Kind::ListOf(kind @ Kind::AnyOf(_)) => format!("list of ({})", kind.words()),
             Kind::ListOf(kind) => format!("list of {}", kind.words()),
+            Kind::Many(kind) => format!("{}, ...", kind.words()),
             Kind::AnyOf(kinds) => kinds.iter().map(Kind::words).collect::<Vec<_>>().join(" | "),
             Kind::Options(params) => {
                 let keys: Vec<&str> = params.iter().map(|param| param.name).collect();
@@ -105,7 +108,7 @@ impl Kind {
             Kind::PixelBox => options.push(numbers(4)),
             Kind::Numbers => options.push(json!({"type": "array", "items": {"type": "number"}})),
             Kind::Value(_) => {}
-            Kind::ListOf(kind) => options.push(json!({"type": "array", "items": kind.schema()})),
+            Kind::ListOf(kind) | Kind::Many(kind) => options.push(json!({"type": "array", "items": kind.schema()})),
             Kind::AnyOf(kinds) => kinds.iter().for_each(|kind| kind.collect_schemas(options)),
             Kind::Options(params) => options.push(parameters_schema(params)),
         }
@@ -230,8 +233,22 @@ impl ToolSpec {
         self.path.rsplit_once('.').map_or("", |(group, _)| group)
     }
 
+    /// Whether its first parameter takes any number of arguments.
+    pub fn is_variadic(&self) -> bool {
+        self.params.first().is_some_and(|param| matches!(param.kind, Kind::Many(_)))
+    }
+
+    /// How many parameters the first `n_positional` arguments fill.
+    pub fn n_filled(&self, n_positional: usize) -> usize {
+        if self.is_variadic() { n_positional.min(1) } else { n_positional }
+    }
+
     /// Fewest and most arguments.
     pub fn arity(&self) -> std::ops::RangeInclusive<usize> {
+        const MOST: usize = 12;
+        if self.is_variadic() {
+            return 1..=MOST;
+        }
         self.params.iter().filter(|p| !p.is_optional()).count()..=self.params.len()
     }
 
@@ -254,6 +271,10 @@ impl ToolSpec {
                 keywords = map;
                 args.pop();
             }
+        }
+        if self.is_variadic() && !args.is_empty() {
+            let all: rhai::Array = args;
+            args = vec![Dynamic::from(all)];
         }
         if args.len() > n_params {
             let found = args.len();

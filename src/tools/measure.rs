@@ -5,15 +5,18 @@
 
 use std::sync::Arc;
 
+use nalgebra::Vector3;
+
 use super::{
-    Session, ToolError,
-    values::{ObjectValue, PointsValue},
+    Session, ToolContext, ToolError,
+    scene::is_room_surface,
+    values::{ObjectValue, PointsValue, object::Outline},
 };
 use crate::{
     error_code::ErrorCode,
-    geometry::{Mask, PointCloud, cloud::CameraPlacement},
-    perception::{Prompt, Segment},
-    scene::{FrameId, View},
+    geometry::{Mask, PointCloud, cloud::CameraPlacement, occlusion::outline},
+    perception::{PerceptionError, Prompt, Segment},
+    scene::{FrameId, Sighting, View},
 };
 
 /// The points of `view` under `mask`, in the fixed frame.
@@ -66,6 +69,14 @@ pub fn all_points(view: &View, fixed_frame: &FrameId) -> Result<PointsValue, Too
     placed(view, fixed_frame, None)
 }
 
+/// The points of `view` outside of what `others` leaves out.
+///
+/// # Errors
+/// The view's own problem.
+pub fn points_outside(view: &View, fixed_frame: &FrameId, others: &Option<Mask>) -> Result<PointsValue, ToolError> {
+    placed(view, fixed_frame, others.as_ref())
+}
+
 /// How many pixels under `mask` are nearer, and how many farther, than the depth range that is trusted.
 fn untrusted(view: &View, mask: &Mask) -> (usize, usize) {
     let Ok(depth) = &view.depth else { return (0, 0) };
@@ -76,12 +87,7 @@ fn untrusted(view: &View, mask: &Mask) -> (usize, usize) {
 
 fn placed(view: &View, fixed_frame: &FrameId, mask: Option<&Mask>) -> Result<PointsValue, ToolError> {
     let depth = view.depth.as_ref().map_err(|problem| ToolError::from(problem.clone()))?;
-    let posed = view.posed.as_ref().map_err(|problem| ToolError::from(problem.clone()))?;
-    let placement = CameraPlacement {
-        target_from_camera: posed.fixed_from_camera,
-        pose_sigma: posed.sigma,
-        view_id: view.view_idx as u64,
-    };
+    let placement = placement(view)?;
     Ok(PointsValue {
         cloud: PointCloud::from_depth(depth, mask, &view.intrinsics, &view.depth_noise, &placement),
         frame: fixed_frame.clone(),
@@ -94,9 +100,13 @@ fn placed(view: &View, fixed_frame: &FrameId, mask: Option<&Mask>) -> Result<Poi
 /// Segments of one view.
 ///
 /// # Errors
-/// When the segmenter could not look.
+/// When the segmenter could not look, or does not take this kind of prompt.
 pub fn segments(session: &Session, view: &View, prompt: &Prompt) -> Result<Vec<Segment>, ToolError> {
-    Ok(session.context.perception.segmenter.segment(view, prompt)?)
+    let segmenter = &session.context.perception.segmenter;
+    if !segmenter.takes().contains(&prompt.kind()) {
+        return Err(PerceptionError::unsupported(segmenter.as_ref(), prompt.kind()).into());
+    }
+    Ok(segmenter.segment(view, prompt)?)
 }
 
 /// The object that a segment shows.
@@ -109,7 +119,62 @@ pub fn object_of(session: &Arc<Session>, view: &View, segment: &Segment) -> Resu
     let fixed_frame = &context.snapshot.fixed_frame;
     let points = points_under(view, fixed_frame, &segment.mask, &name, context.min_object_pixels)?;
     let roi = segment.mask.bounding_box();
-    Ok(ObjectValue::new(&segment.label, segment.instance, points, segment.score, roi))
+    let object = ObjectValue::new(&segment.label, segment.instance, points, segment.score, roi);
+    let object = object.outlined(outline_of(view, &segment.mask));
+    note(context, view, &object);
+    Ok(object)
+}
+
+/// For the questions to come: things of the newest images, not the room they are in.
+fn note(context: &ToolContext, view: &View, object: &ObjectValue) {
+    let is_newest = context.snapshot.newest_views().iter().any(|newest| newest.view_idx == view.view_idx);
+    if !is_newest || is_room_surface(&object.label) {
+        return;
+    }
+    let roi = object.roi.map_or((0, 0), |roi| (roi.u_min_px, roi.v_min_px));
+    let id = format!("{} {roi:?}", object.id());
+    let object = object.clone();
+    context.snapshot.memory.note(&id, move || sighting(&object));
+}
+
+fn sighting(object: &ObjectValue) -> Option<Sighting> {
+    let fitted = object.upright_box().ok()?;
+    let covariance_m2 = object.covariance().ok()?.fixed_view::<3, 3>(0, 0).into_owned();
+    Some(Sighting {
+        label: object.label.clone(),
+        instance: object.instance,
+        camera: object.points.camera.clone(),
+        frame: object.points.frame.clone(),
+        stamp: object.points.stamp,
+        center_m: fitted.center_m,
+        yaw_rad: fitted.yaw_rad,
+        size_m: Vector3::new(fitted.length.value(), fitted.width.value(), fitted.height.value()),
+        covariance_m2,
+        n_pixels: object.points.cloud.len(),
+        evidence: object.id(),
+    })
+}
+
+/// Where the outline of a mask is covered; empty when the view has no depth or no place.
+fn outline_of(view: &View, mask: &Mask) -> Outline {
+    let (Ok(depth), Ok(placement)) = (&view.depth, placement(view)) else { return Outline::default() };
+    Outline {
+        points: outline(depth, mask, &view.intrinsics, &view.depth_noise, &placement).into(),
+        labels: view.labels.as_ref().ok().cloned(),
+    }
+}
+
+/// Where a view's camera stood.
+///
+/// # Errors
+/// Why its place is not known.
+pub fn placement(view: &View) -> Result<CameraPlacement, ToolError> {
+    let posed = view.posed.as_ref().map_err(|problem| ToolError::from(problem.clone()))?;
+    Ok(CameraPlacement {
+        target_from_camera: posed.fixed_from_camera,
+        pose_sigma: posed.sigma,
+        view_id: view.view_idx as u64,
+    })
 }
 
 /// `mug#5`.

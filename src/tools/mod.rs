@@ -6,23 +6,36 @@
 //! a new group also needs a line in [`groups`] and in [`register`].
 
 pub mod arguments;
+pub mod arrays;
+pub mod bev;
+pub mod colors;
 pub mod declaration;
+pub mod draw;
 pub mod error;
 pub mod geometry;
+pub mod graph;
+pub mod ground;
 pub mod input_images;
+pub mod mask_tools;
 pub mod measure;
 pub mod metadata;
+pub mod ocr;
 pub mod output;
 pub mod overlay;
+pub mod pixel_shapes;
+pub mod quantity;
 pub mod reconstruct;
+pub mod reference;
 pub mod return_answer;
 pub mod sam3;
 pub mod scene;
 pub mod session;
 pub mod show;
 pub mod tf;
+pub mod time;
 pub mod values;
 pub mod viewpoint;
+pub mod vlm;
 
 use std::{
     any::TypeId,
@@ -40,8 +53,23 @@ use crate::error_code::ErrorCode;
 pub use session::{Session, StopReason, StopSignal, Submission, ToolContext};
 
 /// All declarations, in the order of the manual.
-pub fn groups() -> [&'static [ToolSpec]; 7] {
-    [scene::SPECS, geometry::SPECS, tf::SPECS, sam3::SPECS, reconstruct::SPECS, show::SPECS, return_answer::SPECS]
+pub fn groups() -> [&'static [ToolSpec]; 14] {
+    [
+        scene::SPECS,
+        geometry::SPECS,
+        tf::SPECS,
+        sam3::SPECS,
+        reconstruct::SPECS,
+        vlm::SPECS,
+        quantity::SPECS,
+        mask_tools::SPECS,
+        time::SPECS,
+        graph::SPECS,
+        draw::SPECS,
+        ocr::SPECS,
+        show::SPECS,
+        return_answer::SPECS,
+    ]
 }
 
 /// Every tool.
@@ -50,7 +78,7 @@ pub fn all() -> impl Iterator<Item = &'static ToolSpec> {
 }
 
 /// Names that a cell finds in scope and may not redefine; so are the groups of tools under their own names, see [`is_injected`].
-pub const INJECTED: &[&str] = &["tools", "InputImages", "Metadata"];
+pub const INJECTED: &[&str] = &["tools", "InputImages", "Metadata", "np", "math"];
 
 /// One variable per camera begins like this.
 const CAMERA_PREFIX: &str = "InputImages_";
@@ -77,6 +105,7 @@ pub fn injected(session: &Arc<Session>) -> Vec<(String, Dynamic)> {
     }
     values.push(("InputImages".to_owned(), Dynamic::from(images)));
     values.extend(group_values());
+    values.extend(arrays::injected().map(|(name, value)| (name.to_owned(), value)));
     values
 }
 
@@ -97,6 +126,12 @@ fn group_values() -> Vec<(String, Dynamic)> {
         value::<tf::Tf>("TF"),
         value::<sam3::Sam3>("SAM3"),
         value::<reconstruct::Reconstruct>("Reconstruct"),
+        value::<vlm::Vlm>("vlm"),
+        value::<mask_tools::MaskTools>("Mask"),
+        value::<time::Time>("Time"),
+        value::<graph::Graph>("Graph"),
+        value::<draw::Draw>("Draw"),
+        value::<ocr::Ocr>("OCR"),
     ]
 }
 
@@ -105,6 +140,7 @@ pub fn register(engine: &mut Engine, session: &Arc<Session>) {
     error::register(engine);
     values::register(engine, session);
     metadata::register(engine);
+    arrays::register(engine, session);
     engine.register_type_with_name::<Tools>("tools");
     engine.register_fn("to_string", |_: &mut Tools| "tools".to_owned());
     scene::register(&mut Toolbox::of_tools(engine, session, "Scene"));
@@ -112,6 +148,13 @@ pub fn register(engine: &mut Engine, session: &Arc<Session>) {
     tf::register(&mut Toolbox::of_tools(engine, session, "TF"));
     sam3::register(&mut Toolbox::of_tools(engine, session, "SAM3"));
     reconstruct::register(&mut Toolbox::of_tools(engine, session, "Reconstruct"));
+    vlm::register(&mut Toolbox::new(engine, session, "vlm".to_owned()));
+    quantity::register(engine, session);
+    mask_tools::register(&mut Toolbox::of_tools(engine, session, "Mask"));
+    time::register(&mut Toolbox::of_tools(engine, session, "Time"));
+    graph::register(&mut Toolbox::of_tools(engine, session, "Graph"));
+    draw::register(&mut Toolbox::of_tools(engine, session, "Draw"));
+    ocr::register(&mut Toolbox::of_tools(engine, session, "OCR"));
     show::register(engine, session);
     return_answer::register(engine, session);
 }
@@ -187,7 +230,8 @@ fn register_all_arities<const N: usize, T: Variant + Clone>(
     function: impl Fn(&Arc<Session>, [Dynamic; N]) -> RhaiResult<T> + Send + Sync + 'static,
 ) {
     let function = Arc::new(function);
-    for n_args in 0..=N + 1 {
+    let n_most = if spec.is_variadic() { *spec.arity().end() } else { N };
+    for n_args in 0..=n_most + 1 {
         let mut types: Vec<TypeId> = receiver.into_iter().collect();
         types.extend(std::iter::repeat_n(TypeId::of::<Dynamic>(), n_args));
         let (session, function) = (session.clone(), function.clone());
@@ -235,6 +279,11 @@ pub fn median(values: &mut [f64]) -> f64 {
 
 /// The manual of all tools and values, in Markdown, for prompts and documentation.
 pub fn manual() -> String {
+    format!("{}\n### Arrays\n{}\n{}", functions_manual(), arrays::manual(), values_manual())
+}
+
+/// The manual of all tools.
+pub fn functions_manual() -> String {
     let mut text = String::new();
     let mut group = None;
     for spec in all() {
@@ -245,12 +294,21 @@ pub fn manual() -> String {
         }
         let _ = write!(text, "- `{}`\n  {}\n", spec.signature(), spec.doc);
     }
-    text.push_str("\n### Values\n");
+    text.push_str("\n### Methods\n");
+    for spec in values::methods() {
+        let _ = write!(text, "- `{}`\n  {}\n", spec.signature(), spec.doc);
+    }
+    text.trim_start().to_owned()
+}
+
+/// The manual of the values that tools take and return.
+pub fn values_manual() -> String {
+    let mut text = String::from("### Values\n");
     for value in values::ALL.iter().chain([&metadata::SPEC]) {
         let _ = writeln!(text, "- **{}**: {}", value.name, value.doc);
         for (member, doc) in value.members {
             let _ = writeln!(text, "  - `{member}`: {doc}");
         }
     }
-    text.trim_start().to_owned()
+    text
 }

@@ -1,64 +1,114 @@
-//! Pictures for the model: images, tinted where masks are.
+//! Pictures for the model: what may be shown, and images tinted where masks are.
 
 use std::sync::Arc;
 
-use image::RgbImage;
+use image::{Rgb, RgbImage};
+use rhai::{Dynamic, Map};
 
 use super::{
-    Session,
-    values::{MaskValue, mask::ObjectMask},
+    Session, ToolError,
+    arguments::frame,
+    values::{MaskValue, PerFrameMaskValue, PictureValue, per_frame::PerFrame, picture},
 };
-use crate::{geometry::Mask, llm::Picture, scene::View};
+use crate::{
+    answer::canvas::{Canvas, Lettering, PALETTE, Strip, with_strip},
+    geometry::Mask,
+    llm::Picture,
+};
 
-/// Far apart in hue, so that neighbours differ (Okabe and Ito 2008).
-const TINTS: [[u8; 3]; 7] =
-    [[230, 159, 0], [86, 180, 233], [0, 158, 115], [240, 228, 66], [0, 114, 178], [213, 94, 0], [204, 121, 167]];
+/// Pictures that one question may show.
+pub const MAX_SESSION_PICTURES: u32 = 250;
 
-/// Adds a picture, or counts it as left out when the cell has shown enough.
-pub fn show_picture(session: &Session, label: String, image: Arc<RgbImage>) {
+/// Adds a picture with its label on a strip below it, where it moves no pixel. Beyond what the cell or the question may show it is left out,
+/// and that is said.
+pub fn show_picture(session: &Session, label: String, image: &RgbImage) {
     let max = session.context.max_pictures;
-    let mut cell = session.cell();
-    if cell.pictures.len() < max {
-        cell.pictures.push(Picture { label, image });
-    } else {
-        cell.n_pictures_left_out += 1;
+    if session.cell().pictures.len() >= max {
+        session.cell().n_pictures_left_out += 1;
+        return;
     }
-}
-
-/// One picture per frame with all its masks.
-pub fn show_masks(session: &Session, value: &MaskValue, label: Option<&str>) {
-    for (frame, masks) in value.frames.iter().zip(&value.masks) {
-        let view = frame.view();
-        let names: Vec<&str> = value
-            .labels
-            .iter()
-            .zip(masks)
-            .filter(|(_, mask)| mask.bounding_box().is_some())
-            .map(|(name, _)| name.as_str())
-            .collect();
-        let title = format!("{} in frame {} ({})", names.join(", "), view.view_idx, view.camera);
-        let title = label.map_or(title.clone(), |label| format!("{label}: {title}"));
-        show_picture(session, title, Arc::new(tinted(view, masks)));
+    if !session.count_picture(MAX_SESSION_PICTURES) {
+        session.print(&format!(
+            "left out the picture {label:?}: this question has shown its {MAX_SESSION_PICTURES}; print descriptions and numbers instead"
+        ));
+        return;
     }
+    let image = Arc::new(with_strip(image, &label, Strip::Below));
+    session.cell().pictures.push(Picture { label, image });
 }
 
-/// One picture with one mask.
-pub fn show_object_mask(session: &Session, value: &ObjectMask, label: Option<&str>) {
-    let view = value.frame.view();
-    let title = label.map_or_else(|| format!("{} in frame {}", value.label, view.view_idx), str::to_owned);
-    show_picture(session, title, Arc::new(tinted(view, std::slice::from_ref(&value.mask))));
+/// One frame of a PerFrameMask: its image, or another background of the same size, with every visible object tinted, outlined and named.
+///
+/// # Errors
+/// A background of another size.
+pub fn masks_picture(
+    masks: &PerFrameMaskValue,
+    position: usize,
+    background: &Dynamic,
+) -> Result<PictureValue, ToolError> {
+    let objects: Result<Vec<MaskValue>, ToolError> =
+        (0..masks.labels.len()).map(|object| masks.at(position, object)).collect();
+    let objects = objects?;
+    let Some(frame_value) = masks.series().frames().get(position) else {
+        return Err(ToolError::argument("there is no such frame"));
+    };
+    let image = match background.read_lock::<PictureValue>() {
+        Some(picture) => picture.image.clone(),
+        None if background.is_unit() => frame_value.view().image.clone(),
+        None => frame(background, "background")?.view().image.clone(),
+    };
+    let (width, height) = frame_value.size_px();
+    if image.dimensions() != (width, height) {
+        let (found_width, found_height) = image.dimensions();
+        return Err(ToolError::argument(format!(
+            "the background is {found_width}x{found_height} px and the masks {width}x{height} px; leave it out to use the frame itself"
+        )));
+    }
+    let visible: Vec<(usize, &MaskValue)> =
+        objects.iter().enumerate().filter(|(_, mask)| mask.mask.as_slice().contains(&true)).collect();
+    let drawn = tinted(&image, &visible);
+    let names: Vec<String> = visible.iter().map(|(id, mask)| format!("{id}: {}", mask.label)).collect();
+    let view = frame_value.view();
+    let what = if names.is_empty() { "no object".to_owned() } else { names.join(", ") };
+    let description = format!("{what} in frame {} (camera {} at {})", view.view_idx, view.camera, view.stamp);
+    Ok(PictureValue::new(picture::Inner {
+        image: Arc::new(drawn),
+        source: "PerFrameMask.visualize".to_owned(),
+        description,
+        frame: Some(frame_value.clone()),
+        meta: Map::new(),
+    }))
 }
 
-fn tinted(view: &View, masks: &[Mask]) -> RgbImage {
-    let mut image = (*view.image).clone();
-    for (mask, tint) in masks.iter().zip(TINTS.iter().cycle()) {
-        for (x, y, pixel) in image.enumerate_pixels_mut() {
-            if mask.contains(x, y) {
-                for (channel, tint) in pixel.0.iter_mut().zip(tint) {
-                    *channel = ((u16::from(*channel) + u16::from(*tint)) / 2) as u8;
-                }
+/// One object over its frame's image.
+pub fn mask_image(mask: &MaskValue) -> RgbImage {
+    tinted(&mask.frame.view().image, &[(0, mask)])
+}
+
+/// The colour of the object at this position.
+pub fn color_of(object: usize) -> [u8; 3] {
+    PALETTE.get(object % PALETTE.len()).copied().unwrap_or([230, 159, 0])
+}
+
+fn tinted(image: &RgbImage, masks: &[(usize, &MaskValue)]) -> RgbImage {
+    let mut canvas = Canvas { image: image.clone() };
+    for (id, mask) in masks {
+        for (u, v) in mask.mask.pixels() {
+            match is_edge(&mask.mask, u, v) {
+                true => canvas.set(i64::from(u), i64::from(v), Rgb([255, 255, 255])),
+                false => canvas.tint(u, v, color_of(*id), 0.5),
             }
         }
     }
-    image
+    for (id, mask) in masks {
+        let Some((u, v)) = mask.mask.median_pixel() else { continue };
+        let how = Lettering { color: Rgb(color_of(*id)), scale: 1, ground: Some((Rgb([0, 0, 0]), 1)) };
+        canvas.centred_text(u, v, &format!("{id}: {}", mask.label), &how);
+    }
+    canvas.image
+}
+
+fn is_edge(mask: &Mask, u: u32, v: u32) -> bool {
+    let is_inside = u > 0 && mask.contains(u - 1, v) && mask.contains(u + 1, v) && v > 0 && mask.contains(u, v - 1);
+    !(is_inside && mask.contains(u, v + 1))
 }

@@ -2,7 +2,7 @@
 
 use std::{
     sync::{
-        Arc, Mutex, MutexGuard, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU8, AtomicU32, Ordering},
     },
     time::Instant,
@@ -15,7 +15,7 @@ use super::{RhaiResult, ToolError, output::Output};
 use crate::{
     answer::{Answer, AnswerKind, Refusal},
     error_code::ErrorCode,
-    llm::Picture,
+    llm::{Picture, VlmHandle},
     perception::Perception,
     scene::{FrameId, Snapshot},
 };
@@ -27,6 +27,8 @@ pub struct ToolContext {
     pub snapshot: Arc<Snapshot>,
     /// Who segments.
     pub perception: Perception,
+    /// Who looks at pictures; `None` = no vision-language model is configured.
+    pub vlm: Option<VlmHandle>,
     /// The question as asked.
     pub question: String,
     /// How the answer must be typed.
@@ -135,14 +137,23 @@ pub struct CellOutput {
     pub n_tool_calls: u32,
 }
 
+/// Says whether so many bytes more may be taken at once.
+pub type Room = Box<dyn Fn(usize) -> RhaiResult<()> + Send + Sync>;
+
+/// Most bytes taken at once while nobody has set [`Session::room`].
+const MAX_MODEST_BYTES: usize = 512 << 20;
+
 /// Shared by every tool of one goal.
 pub struct Session {
     /// The goal.
     pub context: ToolContext,
     /// Ends the cell.
     pub stop: StopSignal,
+    /// Set by whoever bounds the goal's memory.
+    pub room: OnceLock<Room>,
     cell: Mutex<CellOutput>,
     n_tool_calls: AtomicU32,
+    n_pictures: AtomicU32,
 }
 
 impl Session {
@@ -151,8 +162,10 @@ impl Session {
         Arc::new(Session {
             context,
             stop: StopSignal::new(cancel, deadline),
+            room: OnceLock::new(),
             cell: Mutex::default(),
             n_tool_calls: AtomicU32::new(0),
+            n_pictures: AtomicU32::new(0),
         })
     }
 
@@ -189,6 +202,33 @@ impl Session {
         }
         self.cell().n_tool_calls += 1;
         Ok(())
+    }
+
+    /// Counts one picture; false when the goal has shown `max` already.
+    pub fn count_picture(&self, max: u32) -> bool {
+        let next = |n: u32| (n < max).then_some(n + 1);
+        self.n_pictures.fetch_update(Ordering::Relaxed, Ordering::Relaxed, next).is_ok()
+    }
+
+    /// To be asked before something large is taken.
+    ///
+    /// # Errors
+    /// When `n_bytes` more do not fit.
+    pub fn require_room(&self, n_bytes: usize) -> RhaiResult<()> {
+        self.room.get().map_or_else(|| Session::require_modest(n_bytes), |room| room(n_bytes))
+    }
+
+    /// The bound on a single value that holds without a goal.
+    ///
+    /// # Errors
+    /// When `n_bytes` are too many.
+    pub fn require_modest(n_bytes: usize) -> RhaiResult<()> {
+        if n_bytes <= MAX_MODEST_BYTES {
+            return Ok(());
+        }
+        let (needed, max) = (n_bytes >> 20, MAX_MODEST_BYTES >> 20);
+        Err(ToolError::argument(format!("this needs {needed} MiB at once, {max} MiB are allowed; work on a part"))
+            .into())
     }
 
     /// Stores the submission and ends the cell.

@@ -103,6 +103,19 @@ pub fn transform_with_sigma(
     Ok((found.target_from_source, sigma))
 }
 
+/// Checks that two places can be compared.
+///
+/// # Errors
+/// When they are in different frames.
+pub fn same_place(a: &FrameId, b: &FrameId) -> Result<(), ToolError> {
+    if a == b {
+        return Ok(());
+    }
+    Err(ToolError::argument(format!(
+        "one is in frame {a} and the other in {b}; bring both into one with tools.TF.transform"
+    )))
+}
+
 /// Checks that two objects can be compared.
 ///
 /// # Errors
@@ -132,9 +145,5 @@ pub fn in_frame(session: &Session, object: &ObjectValue, frame: &str) -> Result<
     }
     let source = &object.points.frame;
     let (target_from_source, tf) = transform_with_sigma(session, &target, source, object.points.stamp)?;
-    let mut moved = object.points.transformed(&target_from_source, &target);
-    let own = &mut moved.cloud.pose_sigma;
-    own.position_m = own.position_m.hypot(tf.position_m);
-    own.rotation_rad = own.rotation_rad.hypot(tf.rotation_rad);
-    Ok(ObjectValue::new(&object.label, object.instance, moved, object.score, object.roi))
+    Ok(object.transformed(&target_from_source, &target, &tf))
 }

@@ -51,6 +51,7 @@ def test_tf_message_is_the_real_one():
 
 def test_installed_files():
     assert os.access(PREFIX / 'lib' / 'spatialclaw' / 'spatialclaw_node', os.X_OK)
+    assert os.access(PREFIX / 'lib' / 'spatialclaw' / 'spatialclaw', os.X_OK)
     for file in ('launch/spatialclaw.launch.py', 'config/spatialclaw.yaml', 'config/spatialclaw.rviz',
                  'config/fastdds_lossless.xml', 'config/fastdds_lossless_loopback.xml', 'package.xml', 'action/AskSpatial.action'):
         assert (SHARE / file).is_file(), file

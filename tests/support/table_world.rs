@@ -22,7 +22,10 @@ use spatialclaw::{
 };
 use tokio_util::sync::CancellationToken;
 
-use super::analytic_scene::{AnalyticScene, RenderedView, Shape, look_at, vga_camera};
+#[path = "seeing_model.rs"]
+pub mod seeing_model;
+
+use super::analytic_scene::{AnalyticScene, RenderedView, Shape, look_at, small_camera, vga_camera};
 
 pub const FLOOR: u32 = 1;
 pub const TABLE: u32 = 2;
@@ -152,6 +155,8 @@ pub fn snapshot_of(views: Vec<View>) -> Snapshot {
         views,
         transforms: buffer.freeze(),
         tf_sigma: PoseSigma { position_m: 0.005, rotation_rad: 0.002 },
+        memory: Default::default(),
+        imu: Default::default(),
     }
 }
 
@@ -167,11 +172,40 @@ pub fn front_view() -> View {
     view_of(&RENDERED, "front", 0, STAMP)
 }
 
+/// Seconds between two of [`moving_views`].
+pub const STEP_SECS: f64 = 1.0;
+/// The mug moves by this along y from each of [`moving_views`] to the next; in the last it stands where `shapes` has it.
+pub const STEP_M: f64 = -0.08;
+
+/// Where the mug's axis is in the frame at `i` of `n`.
+pub fn mug_y_m(i: usize, n: usize) -> f64 {
+    0.25 - STEP_M * (n - 1 - i) as f64
+}
+
+/// Camera `front` at 320x240 px, going slowly forward, while the mug moves to the right.
+pub fn moving_views(n: usize) -> Vec<View> {
+    (0..n)
+        .map(|i| {
+            let mut shapes = shapes();
+            for (id, shape) in &mut shapes {
+                if *id == MUG {
+                    *shape = shape.moved(Vector3::new(0.0, mug_y_m(i, n) - 0.25, 0.0));
+                }
+            }
+            let eye = Point3::new(0.2 + 0.04 * i as f64, 0.0, 1.4);
+            let rendered = scene_of(shapes).render(&small_camera(), &look_at(eye, Point3::new(1.5, 0.0, TABLE_TOP_M)));
+            let before = (n - 1 - i) as f64 * STEP_SECS;
+            view_of(&rendered, "front", i, STAMP.plus_secs(-before))
+        })
+        .collect()
+}
+
 pub fn context(snapshot: Snapshot) -> KernelContext {
     let target_frame = snapshot.fixed_frame.clone();
     KernelContext {
         snapshot: Arc::new(snapshot),
-        perception: Perception { segmenter: Arc::new(LabelImageSegmenter) },
+        perception: Perception::new(Arc::new(LabelImageSegmenter)),
+        vlm: Some(seeing_model::handle(seeing_model::plain_model(), seeing_model::long())),
         question: "how far is the mug from the bowl?".to_owned(),
         answer_kind: AnswerKind::Any,
         choices: Vec::new(),

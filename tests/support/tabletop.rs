@@ -11,7 +11,7 @@ use std::{
 use image::RgbImage;
 use nalgebra::{Isometry3, Point3, Translation3, UnitQuaternion, Vector3};
 use spatialclaw::{
-    agent::{Agent, Event, EventSink, Goal, Outcome},
+    agent::{Agent, Event, EventSink, Goal, Interface, Outcome},
     answer::AnswerKind,
     geometry::{DepthNoise, Intrinsics, PoseSigma},
     llm::offline::OfflineBrain,
@@ -134,6 +134,8 @@ pub fn snapshot_with(names: &LabelNames) -> Snapshot {
         views,
         transforms: transforms(true),
         tf_sigma: PoseSigma::default(),
+        memory: Default::default(),
+        imu: Default::default(),
     }
 }
 
@@ -197,11 +199,12 @@ pub fn goal(question: &str) -> Goal {
         deadline: Instant::now() + Duration::from_secs(120),
         max_steps: 4,
         window_secs: None,
+        interface: Interface::Code,
     }
 }
 
 pub fn perception() -> Perception {
-    Perception { segmenter: Arc::new(LabelImageSegmenter) }
+    Perception::new(Arc::new(LabelImageSegmenter))
 }
 
 pub fn offline_agent() -> Agent {

@@ -89,6 +89,23 @@ fn add_file(roots: &mut RootCertStore, path: &Path) -> Result<(), ConnectError> 
     if n == 0 { Err(unreadable("it holds none".to_owned())) } else { Ok(()) }
 }
 
+/// Reads the address of a server.
+///
+/// # Errors
+/// What is expected, when it is no plain `http` or `https` address: a key has no place in it, and a path is followed by
+/// `/chat/completions`.
+pub fn base_url(text: &str) -> Result<reqwest::Url, &'static str> {
+    const EXPECTED: &str = "addresses such as http://127.0.0.1:8000/v1, without user, password, query or fragment";
+    let url: reqwest::Url = text.parse().map_err(|_| EXPECTED)?;
+    let is_plain = ["http", "https"].contains(&url.scheme())
+        && url.host_str().is_some_and(|host| !host.is_empty())
+        && url.username().is_empty()
+        && url.password().is_none()
+        && url.query().is_none()
+        && url.fragment().is_none();
+    if is_plain { Ok(url) } else { Err(EXPECTED) }
+}
+
 fn is_own_machine(url: &reqwest::Url) -> bool {
     let host = url.host_str().unwrap_or_default().trim_start_matches('[').trim_end_matches(']');
     host == "localhost" || host.parse::<std::net::IpAddr>().is_ok_and(|address| address.is_loopback())

@@ -19,10 +19,11 @@ use std::{
 };
 
 pub use api_key::{ApiKey, KeyError};
-pub use connect::{ConnectError, Connector};
+pub use connect::{ConnectError, Connector, base_url};
 use futures::{FutureExt, future::BoxFuture};
+pub use reqwest::Url;
 use reqwest::{
-    Response, Url,
+    Response,
     header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue},
 };
 
@@ -33,7 +34,7 @@ use self::{
     sse::EventParser,
 };
 use super::{
-    ChatModel, ChatReply, ChatRequest, ModelError, PointOrder, Prices, TimeLimit,
+    Abilities, ChatModel, ChatReply, ChatRequest, ModelError, PointOrder, Prices, TimeLimit,
     presets::{PictureLimits, Preset, Sampling, Server},
 };
 
@@ -270,6 +271,16 @@ impl HttpModel {
 impl ChatModel for HttpModel {
     fn name(&self) -> &str {
         &self.settings.model
+    }
+
+    fn abilities(&self) -> Abilities {
+        let server = self.settings.server;
+        Abilities {
+            // A server that refuses them is asked in text.
+            tool_calls: server != Server::Generic,
+            response_schema: server.dialect().takes_schema,
+            ..Abilities::default()
+        }
     }
 
     fn complete<'a>(&'a self, request: &'a ChatRequest) -> BoxFuture<'a, Result<ChatReply, ModelError>> {

@@ -19,7 +19,8 @@ use self::{
     slots::Place,
 };
 use super::{
-    ChatModel, ChatReply, ChatRequest, ModelError, Role, cell_status::FailureLine, question_brief::QuestionBrief,
+    Abilities, ChatModel, ChatReply, ChatRequest, ModelError, Role, cell_status::FailureLine,
+    question_brief::QuestionBrief,
 };
 
 /// Answers questions of the closed grammar, deterministically and without a network.
@@ -31,8 +32,12 @@ impl ChatModel for OfflineBrain {
         "offline-grammar"
     }
 
+    fn abilities(&self) -> Abilities {
+        Abilities { writes_programs_only: true, ..Abilities::default() }
+    }
+
     fn complete<'a>(&'a self, request: &'a ChatRequest) -> BoxFuture<'a, Result<ChatReply, ModelError>> {
-        let reply = next_turn(request).map(ChatReply::new);
+        let reply = next_turn(request).map(|text| ChatReply { is_program: true, ..ChatReply::new(text) });
         std::future::ready(reply).boxed()
     }
 }

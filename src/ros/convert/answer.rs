@@ -32,7 +32,7 @@ pub struct About {
     pub question: String,
     /// For logs and records.
     pub session_id: String,
-    /// How the model acted.
+    /// How the model was to act; stands in where none was asked.
     pub interface: String,
     /// Frame in which measurements are made.
     pub fixed_frame: FrameId,
@@ -110,7 +110,7 @@ fn provenance(about: &About, outcome: &Outcome) -> Provenance {
         elapsed: duration_msg(outcome.elapsed),
         n_steps: outcome.n_steps,
         n_tool_calls: outcome.n_tool_calls,
-        interface: clean(&about.interface),
+        interface: clean(if outcome.models.is_empty() { &about.interface } else { outcome.interface.name() }),
         models: outcome.models.iter().map(|model| clean(model)).collect(),
         n_prompt_tokens: outcome.n_prompt_tokens,
         n_completion_tokens: outcome.n_completion_tokens,
@@ -139,6 +139,7 @@ mod tests {
 
     use super::*;
     use crate::{
+        agent::Interface,
         geometry::{Quantity, Unit},
         ros::convert::evidence::tests::a_mug,
     };
@@ -162,6 +163,9 @@ mod tests {
             models: vec!["offline-grammar".into()],
             n_prompt_tokens: 10,
             n_completion_tokens: 20,
+            n_sent_bytes: 0,
+            interface: Interface::Code,
+            prompt_hash: String::new(),
             elapsed: Duration::from_millis(1500),
             snapshot: None,
         }

@@ -49,6 +49,7 @@ mod tests {
             purpose: "measure".into(),
             code: "let d = 1;".into(),
             output: "a\0b".into(),
+            cost: None,
         };
         let message = feedback_msg(&[7; 16], &event, Duration::from_millis(1250));
         assert_eq!(message.goal_id.uuid, vec![7; 16]);

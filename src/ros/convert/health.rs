@@ -5,7 +5,7 @@ use r2r::diagnostic_msgs::msg::{DiagnosticStatus, KeyValue};
 use super::text::clean;
 use crate::{
     config::Config,
-    scene::{CameraHealth, FrameId, InputProblem, StreamHealth},
+    scene::{CameraHealth, FrameId, ImuHealth, InputProblem, StreamHealth},
     session::record::RecorderHealth,
 };
 
@@ -122,6 +122,26 @@ pub fn transforms_status(node: &str, config: &Config, frames: &[FrameId]) -> Dia
     status(level, format!("{node}: transforms"), &message, values)
 }
 
+/// The IMU. Without it questions are answered all the same, so it never rises above a warning.
+pub fn imu_status(node: &str, topic: &str, health: &ImuHealth, unheard: Option<String>) -> DiagnosticStatus {
+    let mut values = vec![
+        ("topic".to_owned(), topic.to_owned()),
+        ("received".to_owned(), health.n_received.to_string()),
+        ("refused".to_owned(), health.n_refused.to_string()),
+        ("buffered".to_owned(), health.n_buffered.to_string()),
+    ];
+    if let Some(age_secs) = health.age_secs {
+        values.push(("age_secs".to_owned(), format!("{age_secs:.3}")));
+    }
+    let problem = health.problem.as_ref().map(|problem| format!("the newest message was refused: {problem}"));
+    let silent = (health.n_received == 0).then(|| format!("nothing was heard on \"{topic}\""));
+    let (level, message) = match unheard.or(problem).or(silent) {
+        Some(message) => (Level::Warn, message),
+        None => (Level::Ok, "ok".to_owned()),
+    };
+    status(level, format!("{node}: imu"), &message, values)
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -140,6 +160,19 @@ mod tests {
             n_buffered: 29,
             problem: None,
         }
+    }
+
+    #[test]
+    fn an_imu_that_is_silent_or_refused_is_a_warning() {
+        let level = |health: &ImuHealth, unheard: Option<String>| {
+            let status = imu_status("s", "/imu", health, unheard);
+            (status.level, status.message)
+        };
+        let silent = ImuHealth::default();
+        assert_eq!(level(&silent, None), (1, "nothing was heard on \"/imu\"".to_owned()));
+        let heard = ImuHealth { n_received: 3, n_buffered: 3, age_secs: Some(0.1), ..silent };
+        assert_eq!(level(&heard, None), (0, "ok".to_owned()));
+        assert_eq!(level(&heard, Some("no publisher".to_owned())), (1, "no publisher".to_owned()));
     }
 
     fn health() -> CameraHealth {

@@ -12,6 +12,7 @@ pub mod goal;
 
 pub mod health;
 pub mod image;
+pub mod imu;
 pub mod label_names;
 pub mod text;
 pub mod time;

@@ -277,7 +277,7 @@ fn facts(session: &SessionRecord) -> BTreeMap<String, String> {
         ("session_id", session.session_id.clone()),
         ("question", session.goal.question.clone()),
         ("models", models.join(", ")),
-        ("prompt_sha256", session.prompt_sha256.clone()),
+        ("prompt_hash", session.prompt_hash.clone()),
     ];
     facts.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -23,7 +23,7 @@ use std::{
     time::Duration,
 };
 
-pub use recording::{FALLBACK, MAIN, Recording};
+pub use recording::Recording;
 
 use self::{entry::Job, writer::Writer};
 

@@ -19,7 +19,7 @@ use crate::{
     kernel::{Cell, CellReport},
     llm::ChatModel,
     scene::Snapshot,
-    session::records::SessionRecord,
+    session::{parts, records::SessionRecord},
 };
 
 /// Bytes that may wait for the writer on behalf of one goal.
@@ -76,15 +76,10 @@ impl Recorder {
 impl Recording {
     /// The same agent, heard.
     pub fn equip(&self, agent: &Agent) -> Agent {
-        let hear = |role, model: &Arc<dyn ChatModel>| -> Arc<dyn ChatModel> {
+        let heard = parts::with_models(agent, |role, model: &Arc<dyn ChatModel>| {
             Arc::new(RecordedModel { role, inner: model.clone(), tape: self.tape.clone() })
-        };
-        Agent {
-            model: hear(MAIN, &agent.model),
-            fallback: agent.fallback.as_ref().map(|model| hear(FALLBACK, model)),
-            sink: Some(self.tape.clone()),
-            ..agent.clone()
-        }
+        });
+        Agent { sink: Some(self.tape.clone()), ..heard }
     }
 
     /// What the question can see.
@@ -114,11 +109,6 @@ impl Drop for Recording {
         self.tape.end(None);
     }
 }
-
-/// Part of the model that writes the cells.
-pub const MAIN: &str = "main";
-/// Part of the model that takes over.
-pub const FALLBACK: &str = "fallback";
 
 impl Tape {
     fn now(&self) -> Moment {

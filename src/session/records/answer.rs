@@ -169,6 +169,12 @@ record! {
         pub n_prompt_tokens: u64,
         /// Tokens written.
         pub n_completion_tokens: u64,
+        /// Bytes sent to models.
+        pub n_sent_bytes: u64,
+        /// How the model acted last.
+        pub interface: String,
+        /// Of the last instructions; empty when no model was asked.
+        pub prompt_hash: String,
         /// From acceptance to the end.
         pub elapsed_secs: Option<f64>,
         /// Entries that the writer could not take; a file that lacks some cannot be replayed.
@@ -351,6 +357,9 @@ impl From<&Outcome> for OutcomeRecord {
             models: outcome.models.clone(),
             n_prompt_tokens: outcome.n_prompt_tokens,
             n_completion_tokens: outcome.n_completion_tokens,
+            n_sent_bytes: outcome.n_sent_bytes,
+            interface: outcome.interface.name().to_owned(),
+            prompt_hash: outcome.prompt_hash.clone(),
             elapsed_secs: Some(outcome.elapsed.as_secs_f64()),
             n_left_out: 0,
         }

@@ -148,6 +148,8 @@ record! {
         pub finish: String,
         /// How the model writes places in pictures: `x_first` or `y_first`.
         pub point_order: String,
+        /// It is a whole program, whatever was asked for.
+        pub is_program: bool,
         /// Tokens.
         pub usage: UsageRecord,
         /// Why there is no reply, in words.
@@ -249,6 +251,7 @@ impl ReplyRecord {
                 tool_calls: reply.tool_calls.iter().map(ToolCallRecord::from).collect(),
                 finish: finish_name(&reply.finish).to_owned(),
                 point_order: point_order_name(reply.point_order).to_owned(),
+                is_program: reply.is_program,
                 usage: reply.usage.into(),
                 ..empty
             },
@@ -277,6 +280,7 @@ impl ReplyRecord {
             usage: self.usage.to_usage(),
             model: if self.model == model_name { String::new() } else { self.model.clone() },
             point_order: if self.point_order == Y_FIRST { PointOrder::YFirst } else { PointOrder::XFirst },
+            is_program: self.is_program,
         })
     }
 }

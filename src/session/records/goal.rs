@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use super::schema::record;
 use crate::{
-    agent::Goal,
+    agent::{Goal, Interface},
     answer::AnswerKind,
     kernel::Limits,
     llm::Abilities,
@@ -29,6 +29,8 @@ record! {
         pub target_frame: String,
         /// Cells at most.
         pub max_steps: u32,
+        /// How the model acts: `code`, `tool_calls`, `single_pass` or `no_tools`.
+        pub interface: String,
         /// Window asked about, seconds.
         pub window_secs: Option<f64>,
         /// Steady time the goal had when it was accepted.
@@ -69,6 +71,8 @@ record! {
         pub tool_calls: bool,
         /// It keeps to a schema.
         pub response_schema: bool,
+        /// It writes whole programs and nothing else.
+        pub writes_programs_only: bool,
         /// Tokens of a conversation; 0 = unknown.
         pub max_context_tokens: u64,
     }
@@ -97,10 +101,10 @@ record! {
         pub segmenter: String,
         /// Limits of the kernel.
         pub limits: LimitsRecord,
-        /// Of the instructions that models get.
-        pub prompt_sha256: String,
-        /// Replies without a cell after which the goal ends.
-        pub max_failures: u32,
+        /// Of the instructions that the main model gets.
+        pub prompt_hash: String,
+        /// How the loop goes about a question, as JSON.
+        pub agent: String,
         /// All parameters.
         pub parameters: BTreeMap<String, Value>,
     }
@@ -126,12 +130,13 @@ impl GoalRecord {
             answer_kind: format!("{:?}", goal.answer_kind),
             target_frame: goal.target_frame.to_string(),
             max_steps: goal.max_steps,
+            interface: goal.interface.name().to_owned(),
             window_secs: goal.window_secs,
             deadline_secs: goal.deadline.saturating_duration_since(now).as_secs_f64(),
         }
     }
 
-    /// The goal, to end at `deadline`; `None` when its kind of answer is unknown.
+    /// The goal, to end at `deadline`; `None` when its kind of answer or interface is unknown.
     pub fn to_goal(&self, session_id: &str, deadline: Instant) -> Option<Goal> {
         Some(Goal {
             session_id: session_id.to_owned(),
@@ -142,6 +147,7 @@ impl GoalRecord {
             deadline,
             max_steps: self.max_steps,
             window_secs: self.window_secs,
+            interface: Interface::from_name(&self.interface)?,
         })
     }
 }
@@ -185,6 +191,7 @@ impl ModelRecord {
             name: name.to_owned(),
             tool_calls: abilities.tool_calls,
             response_schema: abilities.response_schema,
+            writes_programs_only: abilities.writes_programs_only,
             max_context_tokens: abilities.max_context_tokens,
         }
     }
@@ -194,6 +201,7 @@ impl ModelRecord {
         Abilities {
             tool_calls: self.tool_calls,
             response_schema: self.response_schema,
+            writes_programs_only: self.writes_programs_only,
             max_context_tokens: self.max_context_tokens,
         }
     }

@@ -19,13 +19,13 @@ use tokio_util::sync::CancellationToken;
 
 use self::tape::{ReplayedModel, Tape};
 use super::{
-    record::{FALLBACK, MAIN},
+    parts::{self, MAIN},
     recorded::Recorded,
     records::{ModelRecord, OutcomeRecord},
 };
 use crate::{
-    agent::{Agent, EventSink},
-    llm::ChatModel,
+    agent::{Agent, EventSink, Interface},
+    llm::{ChatModel, Vision},
     perception::Perception,
 };
 
@@ -71,6 +71,8 @@ pub enum Verdict {
 pub struct Replayed {
     /// How it compares.
     pub verdict: Verdict,
+    /// Why the record ends before an answer, if it does.
+    pub end_reason: Option<String>,
     /// What differs, in the order of happening.
     pub differences: Vec<Difference>,
     /// Cells compared.
@@ -94,9 +96,9 @@ pub async fn replay(recorded: &Recorded, perception: &Perception) -> Result<Repl
     let session = &recorded.session;
     let now = Instant::now();
     let goal = session.goal.to_goal(&session.session_id, now + MAX_REPLAY).ok_or_else(|| ReplayError::Unknown {
-        what: "the kind of answer",
-        found: session.goal.answer_kind.clone(),
-        expected: "Any, Number, Bool, Choice, Text, Point, Pose, List".to_owned(),
+        what: "the kind of answer or interface",
+        found: format!("{} through {}", session.goal.answer_kind, session.goal.interface),
+        expected: format!("one of {:?}", Interface::NAMES),
     })?;
     let events: EventSink = Arc::new(|_| {});
     let outcome = tokio::select! {
@@ -133,13 +135,34 @@ fn agent(recorded: &Recorded, perception: &Perception, tape: &Arc<Tape>) -> Resu
         found: session.models.iter().map(|model| model.role.as_str()).collect::<Vec<_>>().join(", "),
         expected: MAIN.to_owned(),
     })?;
+    let settings = serde_json::from_str(&session.agent).map_err(|error| ReplayError::Unknown {
+        what: "settings of the loop",
+        found: session.agent.clone(),
+        expected: error.to_string(),
+    })?;
+    let vision = of_role(parts::GROUNDING).zip(of_role(parts::VLM));
     Ok(Agent {
-        fallback: of_role(FALLBACK),
+        fallback: of_role(parts::FALLBACK),
+        planner: of_role(parts::PLANNING),
+        reviewer: of_role(parts::REFLECTION),
+        vision: vision.map(|(grounding, vlm)| Arc::new(Vision { grounding, vlm })),
         limits: session.limits.to_limits(MAX_CELL),
-        max_failures: session.max_failures,
+        settings,
         sink: Some(tape.clone()),
         ..Agent::new(main, perception.clone())
     })
+}
+
+impl Replayed {
+    /// The same comparison, without what models read.
+    #[must_use]
+    pub fn without_requests(mut self) -> Replayed {
+        self.differences.retain(|difference| !difference.is_in_request);
+        if self.verdict == Verdict::Differs && self.differences.is_empty() {
+            self.verdict = self.end_reason.clone().map_or(Verdict::Same, Verdict::SameSoFar);
+        }
+        self
+    }
 }
 
 impl fmt::Display for Replayed {

@@ -107,6 +107,7 @@ impl Tape {
         let recorded_reports = self.reports.get(..up_to(self.reports.len())).unwrap_or_default();
         Replayed {
             verdict,
+            end_reason: if outcome.is_none() { state.end_reason.clone() } else { None },
             differences: state.differences.clone(),
             n_cells,
             n_requests: state.n_requests,

@@ -148,7 +148,8 @@ fn settings(page: &mut Html, recorded: &Recorded) {
     row("max_steps", session.goal.max_steps.to_string());
     row("deadline", format!("{:.1} s", session.goal.deadline_secs));
     row("segmenter", session.segmenter.clone());
-    row("instructions (SHA-256)", session.prompt_sha256.clone());
+    row("interface", session.goal.interface.clone());
+    row("instructions", session.prompt_hash.clone());
     for (name, value) in &session.parameters {
         row(name, value.to_string());
     }

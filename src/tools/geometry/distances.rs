@@ -20,7 +20,7 @@ use crate::{
 pub fn surface_distance(a: &ObjectValue, b: &ObjectValue) -> Result<MeasurementValue, ToolError> {
     same_frame(a, b)?;
     let names = format!("{} or {}", a.name(), b.name());
-    let found = distance::surface_distance(&a.points.cloud, &b.points.cloud).map_err(|error| named(error, &names))?;
+    let found = a.prepared()?.distance_to(b.prepared()?).map_err(|error| named(error, &names))?;
     let objects = [(a, "from"), (b, "to")];
     MeasurementValue::of_objects(
         found.distance,

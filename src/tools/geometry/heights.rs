@@ -51,7 +51,7 @@ pub fn height(a: &ObjectValue) -> Result<MeasurementValue, ToolError> {
     let fitted = a.upright_box()?;
     let points = vertical_ends(fitted);
     MeasurementValue::of_objects(
-        fitted.height,
+        a.whole_side(fitted.height, &Vector3::z(), "its height")?,
         "height",
         "vertical extent of the visible part",
         &[(a, "target")],
@@ -86,8 +86,10 @@ fn side(
 ) -> Result<MeasurementValue, ToolError> {
     let fitted = a.upright_box()?;
     let (sin, cos) = (fitted.yaw_rad + turn_rad).sin_cos();
-    let half = Vector3::new(cos, sin, 0.0) * (quantity.value() / 2.0);
+    let along = Vector3::new(cos, sin, 0.0);
+    let half = along * (quantity.value() / 2.0);
     let points = vec![fitted.center_m - half, fitted.center_m + half];
+    let quantity = a.whole_side(quantity, &along, &format!("its {role}"))?;
     MeasurementValue::of_objects(quantity, role, method, &[(a, "target")], points)
 }
 

@@ -1,18 +1,25 @@
 //! `tools.Geometry`: measurements and relations between things.
 
+pub mod angles;
+mod direction;
 mod distances;
+pub mod gravity;
 mod heights;
 mod motion;
 mod order;
 mod relations;
+mod shapes;
+pub mod space;
 mod specs;
 mod vectors;
 
 pub use specs::SPECS;
 
+use rhai::Dynamic;
+
 use super::{
-    Toolbox,
-    arguments::{number, object, objects, point, text},
+    ToolError, Toolbox,
+    arguments::{describe, number, object, objects, text},
 };
 
 /// Keeps this group's functions apart.
@@ -62,7 +69,62 @@ pub fn register(tools: &mut Toolbox<'_, Geometry>) {
         let min_move_m = if min_move.is_unit() { motion::MIN_MOVE_M } else { number(&min_move, "min_move_m")? };
         motion::displacement(&object(&earlier, "earlier")?, &object(&later, "later")?, min_move_m)
     });
-    tools.add("euclidean_distance", |_, [p, q]| Ok((point(&p, "p")? - point(&q, "q")?).norm()));
-    tools.add("angle_between_vectors", |_, [u, v]| vectors::angle_between(&point(&u, "u")?, &point(&v, "v")?));
-    tools.add("fit_plane", |_, [points]| vectors::fit_plane(&object(&points, "points")?));
+    tools.add("oriented_box", |_, [thing]| angles::oriented_box(&object(&thing, "thing")?));
+    tools.add("fit_plane", |_, [thing, normal]| angles::fit_plane(&object(&thing, "thing")?, &normal));
+    tools.add("angle_between", |_, [a, b]| angles::angle_between(&a, &b));
+    register_space(tools);
+    register_plain(tools);
+}
+
+/// Room, motion, directions.
+fn register_space(tools: &mut Toolbox<'_, Geometry>) {
+    tools.add("free_space_between", |session, [a, b, height]| {
+        space::free_space_between(session, &object(&a, "a")?, &object(&b, "b")?, &height)
+    });
+    tools.add("fits", |session, [thing, a, b]| space::fits(session, &thing, &object(&a, "a")?, &object(&b, "b")?));
+    tools.add("clearance", |session, [thing]| space::clearance(session, &object(&thing, "thing")?));
+    tools.add("motion", |session, [what, window, min_move]| {
+        let min_move_m = if min_move.is_unit() { motion::MIN_MOVE_M } else { number(&min_move, "min_move_m")? };
+        motion::motion_of(session, &what, &window, min_move_m)
+    });
+    tools.add("direction_of", |session, [a, from, frame]| {
+        direction::direction_of(session, &object(&a, "a")?, &from, &frame)
+    });
+    tools.add("gravity", |session, [source]| {
+        let source = if source.is_unit() { None } else { Some(text(&source, "source")?) };
+        gravity::gravity(session, source.as_deref())
+    });
+}
+
+/// Functions of plain numbers.
+fn register_plain(tools: &mut Toolbox<'_, Geometry>) {
+    tools.add("euclidean_distance", |_, [p, q]| vectors::euclidean_distance(&p, &q));
+    tools.add("angle_between_vectors", |_, [u, v, degrees]| {
+        let degrees = !degrees.is_unit() && flag(&degrees, "degrees")?;
+        vectors::angle_between_vectors(&u, &v, degrees)
+    });
+    tools.add("project_point_to_camera", |_, [point, camera, fx, fy, cx, cy]| {
+        let to = vectors::ProjectTo { camera: &camera, intrinsics: [&fx, &fy, &cx, &cy] };
+        vectors::project_point_to_camera(&point, &to)
+    });
+    tools.add("rotation_matrix_from_vectors", |_, [from, to]| vectors::rotation_matrix_from_vectors(&from, &to));
+    tools.add("transform_points", |_, [points, matrix]| vectors::transform_points(&points, &matrix));
+    tools.add("fit_ground_plane_ransac", |_, [points, confidence, conf_threshold, n_iterations, inlier_threshold]| {
+        let or = |value: &Dynamic, default: f64, what: &str| {
+            if value.is_unit() { Ok(default) } else { number(value, what) }
+        };
+        let settings = vectors::GroundPlane {
+            conf_threshold: or(&conf_threshold, 0.3, "conf_threshold")?,
+            n_iterations: or(&n_iterations, 1000.0, "n_iterations")?.clamp(1.0, 100_000.0) as usize,
+            inlier_threshold_m: or(&inlier_threshold, 0.05, "inlier_threshold")?,
+        };
+        vectors::fit_ground_plane_ransac(&points, &confidence, &settings)
+    });
+    tools.add("normalized_to_pixel", |session, [coords, width, height]| {
+        vectors::normalized_to_pixel(session, &coords, number(&width, "width")?, number(&height, "height")?)
+    });
+}
+
+fn flag(value: &Dynamic, what: &str) -> Result<bool, ToolError> {
+    value.as_bool().map_err(|_| ToolError::argument(format!("{what} is {}, wanted true or false", describe(value))))
 }

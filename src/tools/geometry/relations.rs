@@ -6,7 +6,7 @@ use rhai::Dynamic;
 
 use crate::{
     geometry::{
-        GeometryError, PointCloud,
+        GeometryError, Prepared,
         relations::{self, Relation, Side},
     },
     tools::{
@@ -29,8 +29,16 @@ fn side(word: &str) -> Result<Side, ToolError> {
     }
 }
 
-/// The verdict with its objects and its margin as evidence.
-fn value(relation: Relation, words: &str, objects: &[(&ObjectValue, &str)]) -> Result<RelationValue, ToolError> {
+/// The verdict with its objects and its margin as evidence; `reference` says whose left, right or up is meant.
+pub fn value(
+    mut relation: Relation,
+    words: &str,
+    objects: &[(&ObjectValue, &str)],
+    reference: &str,
+) -> Result<RelationValue, ToolError> {
+    if !reference.is_empty() {
+        relation.basis = format!("{}; {reference}", relation.basis);
+    }
     let names: Vec<String> = objects.iter().map(|(object, _)| object.name()).collect();
     let margin = MeasurementValue::of_objects(relation.margin, "margin", &relation.basis, objects, Vec::new())?;
     let subject = match names.as_slice() {
@@ -68,7 +76,7 @@ pub fn side_of(
     if let Some(viewer) = &from.object {
         objects.push((viewer, "viewpoint"));
     }
-    value(relation, &words, &objects)
+    value(relation, &words, &objects, &format!("seen from {}", from.name))
 }
 
 /// Whether `a` is on that side of a frame's origin by the frame's own axes.
@@ -84,16 +92,17 @@ pub fn side_of_frame(
     let side = side(side_word)?;
     let seen = in_frame(session, a, frame)?;
     let relation = relations::side_of_origin(seen.upright_box()?, side).map_err(|error| named(error, &a.name()))?;
-    value(relation, &format!("{side_word} of frame {}", seen.points.frame), &[(&seen, "target")])
+    let reference = format!("by the axes of {}", seen.points.frame);
+    value(relation, &format!("{side_word} of frame {}", seen.points.frame), &[(&seen, "target")], &reference)
 }
 
-type Compare = fn(&PointCloud, &PointCloud) -> Result<Relation, GeometryError>;
+type Compare = fn(&Prepared, &Prepared) -> Result<Relation, GeometryError>;
 
 fn between(compare: Compare, words: &str, a: &ObjectValue, b: &ObjectValue) -> Result<RelationValue, ToolError> {
     same_frame(a, b)?;
     let names = format!("{} or {}", a.name(), b.name());
-    let relation = compare(&a.points.cloud, &b.points.cloud).map_err(|error| named(error, &names))?;
-    value(relation, words, &[(a, "target"), (b, "reference")])
+    let relation = compare(a.prepared()?, b.prepared()?).map_err(|error| named(error, &names))?;
+    value(relation, words, &[(a, "target"), (b, "reference")], &format!("up is +z of {}", a.points.frame))
 }
 
 /// Whether `a` rests on `b`.
@@ -130,7 +139,13 @@ fn clearly_rests(a: &ObjectValue, b: &ObjectValue) -> Result<bool, ToolError> {
     Err(ToolError::not_measurable(format!("whether {a} rests on {b} is too close to call: {text}")))
 }
 
-/// The candidate directly beneath `a`.
+/// Whether `a` clearly lies inside `b`.
+fn clearly_within(a: &ObjectValue, b: &ObjectValue) -> Result<bool, ToolError> {
+    let found = inside(a, b)?;
+    Ok(found.relation.holds && found.relation.is_clear())
+}
+
+/// The candidate directly beneath `a`, be it as a table or as a bowl is.
 ///
 /// # Errors
 /// `NOT_MEASURABLE` when it rests on none of them, or that is too close to call.
@@ -139,7 +154,7 @@ pub fn support_of(a: &ObjectValue, candidates: &[ObjectValue]) -> Result<ObjectV
     let mut unclear = None;
     let others: Vec<&ObjectValue> = candidates.iter().filter(|c| !c.is_same_as(a)).collect();
     for candidate in &others {
-        match clearly_rests(a, candidate) {
+        match clearly_rests(a, candidate).and_then(|rests| Ok(rests || clearly_within(a, candidate)?)) {
             Ok(true) => {
                 let top_m = candidate.upright_box()?.top_m.value();
                 if best.is_none_or(|(best_m, _)| top_m > best_m) {
@@ -180,14 +195,28 @@ fn has_higher_support(a: &ObjectValue, b: &ObjectValue, candidates: &[ObjectValu
     for other in candidates.iter().filter(|other| !other.is_same_as(a) && !other.is_same_as(b)) {
         let is_higher = other.upright_box()?.top_m.value() > level_m;
         // What is unclear here cannot take away the clear support.
-        if is_higher && on_top_of(a, other).is_ok_and(|found| found.relation.holds && found.relation.is_clear()) {
+        let carries = |found: Result<RelationValue, ToolError>| {
+            found.is_ok_and(|found| found.relation.holds && found.relation.is_clear())
+        };
+        if is_higher && (carries(on_top_of(a, other)) || carries(inside(a, other))) {
             return Ok(true);
         }
     }
     Ok(false)
 }
 
-/// The candidates that rest on `b`, directly or on one another.
+/// The candidates that rest directly on `b` or lie inside it.
+fn carried_by(b: &ObjectValue, candidates: &[ObjectValue]) -> Result<Vec<ObjectValue>, ToolError> {
+    let mut found = resting_on(b, candidates)?;
+    for candidate in candidates.iter().filter(|c| !c.is_same_as(b)) {
+        if !found.iter().any(|known| known.is_same_as(candidate)) && clearly_within(candidate, b)? {
+            found.push(candidate.clone());
+        }
+    }
+    Ok(found)
+}
+
+/// The candidates that rest on `b`, directly, in it, or on one another.
 ///
 /// # Errors
 /// As [`resting_on`].
@@ -195,7 +224,7 @@ pub fn stacked_on(b: &ObjectValue, candidates: &[ObjectValue]) -> Result<Vec<Obj
     let mut stacked: Vec<ObjectValue> = Vec::new();
     let mut next = vec![b.clone()];
     while let Some(below) = next.pop() {
-        for candidate in resting_on(&below, candidates)? {
+        for candidate in carried_by(&below, candidates)? {
             if !candidate.is_same_as(b) && !stacked.iter().any(|seen| seen.is_same_as(&candidate)) {
                 next.push(candidate.clone());
                 stacked.push(candidate);

@@ -8,6 +8,14 @@ const WHERE: Kind =
     Kind::AnyOf(&[Kind::Text("\"robot\" | \"camera\" | frame name"), Kind::Value("Object"), Kind::Position]);
 const REFERENCE: Kind = Kind::AnyOf(&[Kind::OneOf(&["floor"]), Kind::Value("Object"), Kind::Value("Points")]);
 
+const POSITIONS: Kind = Kind::AnyOf(&[Kind::Position, Kind::ListOf(&Kind::Position), Kind::Value("Points")]);
+const LOOKED_UP: &[Param] =
+    &[Param::required("position", Kind::Position), Param::required("quaternion_xyzw", Kind::Numbers)];
+const MATRIX: Kind = Kind::AnyOf(&[Kind::ListOf(&Kind::Numbers), Kind::Options(LOOKED_UP)]);
+const LINE: Kind =
+    Kind::AnyOf(&[Kind::Value("Plane"), Kind::Value("OrientedBox"), Kind::Value("Object"), Kind::Position]);
+
+const THING_PARAM: Param = Param::required("thing", THING);
 const A: Param = Param::required("a", THING);
 const B: Param = Param::required("b", THING);
 const VIEWER: Param = Param::required("viewer", WHERE);
@@ -127,7 +135,7 @@ pub const SPECS: &[ToolSpec] = &[
         path: "tools.Geometry.stacked_on",
         params: &[B, CANDIDATES],
         returns: "list of Object",
-        doc: "The candidates that rest on b, directly or on one another.",
+        doc: "The candidates that rest on b, directly, inside it, or on one another.",
         example: "print(tools.Geometry.stacked_on(tools.Scene.find(\"table\"), tools.Scene.objects()).len());",
     },
     ToolSpec {
@@ -156,24 +164,173 @@ pub const SPECS: &[ToolSpec] = &[
         example: "print(tools.Geometry.displacement(tools.Scene.find_at(\"mug\", 0.0), tools.Scene.find(\"mug\")).moved);",
     },
     ToolSpec {
+        path: "tools.Geometry.oriented_box",
+        params: &[THING_PARAM],
+        returns: "OrientedBox",
+        doc: "The smallest box of any orientation around the visible surface: sides, axes and sigma per side.",
+        example: "print(tools.Geometry.oriented_box(tools.Scene.find(\"box\")).sides[0]);",
+    },
+    ToolSpec {
+        path: "tools.Geometry.fit_plane",
+        params: &[THING_PARAM, Param::optional("normal", Kind::Position, "any").about("within 30 degrees of it")],
+        returns: "Plane",
+        doc: "The dominant plane of a thing, by RANSAC and total least squares; of a table from the front that may be its front, so pass \
+              [0, 0, 1] to get its top.",
+        example: "let top = tools.Geometry.fit_plane(tools.Scene.find(\"table\"), [0, 0, 1]); \
+                  print(top.normal); print(top.height_of(tools.Scene.find(\"mug\")));",
+    },
+    ToolSpec {
+        path: "tools.Geometry.angle_between",
+        params: &[Param::required("a", LINE), Param::required("b", LINE)],
+        returns: "Measurement",
+        doc: "Angle in radians (see .degrees) between planes, boxes (their longest side) and directions: 0..180 degrees between two \
+              directions, else 0..90; a plane counts by its surface, so a direction along it has angle 0.",
+        example: "let top = tools.Geometry.fit_plane(tools.Scene.find(\"table\"), [0, 0, 1]); \
+                  print(tools.Geometry.angle_between(top, [0, 0, 1]).degrees);",
+    },
+    ToolSpec {
+        path: "tools.Geometry.free_space_between",
+        params: &[
+            A,
+            B,
+            Param::optional("height", Kind::Number, "the lower one's")
+                .about("metres above what they stand on that must be free"),
+        ],
+        returns: "FreeSpace",
+        doc: "Gap between two things and the widest straight lane between them, given everything else that is visible. What no camera \
+              saw is unknown, not free.",
+        example: "let both = tools.Scene.find_together([\"mug\", \"bowl\"]); \
+                  print(tools.Geometry.free_space_between(both[0], both[1]));",
+    },
+    ToolSpec {
+        path: "tools.Geometry.fits",
+        params: &[
+            Param::required("thing", Kind::AnyOf(&[Kind::Value("Object"), Kind::Numbers]))
+                .about("or [length, width, height] in metres, numbers or Measurements"),
+            A,
+            B,
+        ],
+        returns: "Relation",
+        doc: "Whether a thing, upright and turned to fit, passes between two others; NOT_MEASURABLE when that depends on what no camera saw.",
+        example: "let both = tools.Scene.find_together([\"mug\", \"bowl\"]); \
+                  ReturnAnswer(tools.Geometry.fits([0.1, 0.05, 0.05], both[0], both[1]));",
+    },
+    ToolSpec {
+        path: "tools.Geometry.clearance",
+        params: &[THING_PARAM],
+        returns: "Measurement",
+        doc: "Distance to the nearest other visible surface, metres; what the thing stands on does not count.",
+        example: "ReturnAnswer(tools.Geometry.clearance(tools.Scene.find(\"mug\")));",
+    },
+    ToolSpec {
+        path: "tools.Geometry.motion",
+        params: &[
+            Param::required(
+                "what",
+                Kind::AnyOf(&[
+                    Kind::Text("name"),
+                    Kind::Value("Object"),
+                    Kind::Value("PerFrameMask"),
+                    Kind::ListOf(&Kind::Value("Object")),
+                ]),
+            ),
+            Param::optional("window_secs", Kind::Number, "all images"),
+            Param::optional("min_move_m", Kind::Number, "0.02"),
+        ],
+        returns: "Motion",
+        doc: "Whether a thing stood still or moved over the images of the last seconds, with velocity, path and direction in the fixed \
+              frame. The camera's own motion does not count.",
+        example: "try { print(tools.Geometry.motion(\"mug\")); } catch (e) { print(e.code); }",
+    },
+    ToolSpec {
+        path: "tools.Geometry.direction_of",
+        params: &[
+            A,
+            Param::optional("from", WHERE, "\"robot\""),
+            Param::optional("frame", FRAME_NAME, "\"robot\"").about("whose axes count"),
+        ],
+        returns: "Direction",
+        doc: "Where a thing lies from a place by the axes of a frame (x forward, y left): word, angle, elevation.",
+        example: "print(tools.Geometry.direction_of(tools.Scene.find(\"mug\"), \"robot\"));",
+    },
+    ToolSpec {
+        path: "tools.Geometry.gravity",
+        params: &[Param::optional("source", Kind::OneOf(&["tf", "imu", "ransac"]), "the first that knows")],
+        returns: "Gravity",
+        doc: "Up in the fixed frame: from the frame itself (map, odom), from an IMU at rest, or from the plane of the floor or a table, in \
+              that order unless asked. Sources that disagree are reported.",
+        example: "print(tools.Geometry.gravity());",
+    },
+    ToolSpec {
         path: "tools.Geometry.euclidean_distance",
-        params: &[Param::required("p", Kind::Position), Param::required("q", Kind::Position)],
-        returns: "float",
-        doc: "Distance between two positions, without sigma.",
+        params: &[Param::required("p", POSITIONS), Param::required("q", POSITIONS)],
+        returns: "float, or list of float",
+        doc: "Distance between two positions, or between each of a list and one or as many others, without sigma.",
         example: "print(tools.Geometry.euclidean_distance([0, 0, 0], [3, 4, 0]));",
     },
     ToolSpec {
         path: "tools.Geometry.angle_between_vectors",
-        params: &[Param::required("u", Kind::Position), Param::required("v", Kind::Position)],
+        params: &[
+            Param::required("u", Kind::Position),
+            Param::required("v", Kind::Position),
+            Param::optional("degrees", Kind::Bool, "false"),
+        ],
         returns: "float",
-        doc: "Angle between two directions, radians.",
-        example: "print(tools.Geometry.angle_between_vectors([1, 0, 0], [0, 1, 0]));",
+        doc: "Angle between two directions, radians unless degrees is true, without sigma.",
+        example: "print(tools.Geometry.angle_between_vectors([1, 0, 0], [0, 1, 0], #{degrees: true}));",
     },
     ToolSpec {
-        path: "tools.Geometry.fit_plane",
-        params: &[Param::required("points", Kind::AnyOf(&[Kind::Value("Points"), Kind::Value("Object")]))],
-        returns: "#{normal: [x, y, z], offset: metres, residual: metres, inliers: int}",
-        doc: "The dominant plane, all p with normal . p = offset.",
-        example: "print(tools.Geometry.fit_plane(tools.Scene.find(\"table\").points).normal);",
+        path: "tools.Geometry.project_point_to_camera",
+        params: &[
+            Param::required("point", POSITIONS),
+            Param::required("camera", Kind::AnyOf(&[Kind::Value("Frame"), MATRIX]))
+                .about("a pose is world from camera"),
+            Param::optional("fx", Kind::Number, "").about("pixels; fx, fy, cx, cy only with a pose"),
+            Param::optional("fy", Kind::Number, ""),
+            Param::optional("cx", Kind::Number, ""),
+            Param::optional("cy", Kind::Number, ""),
+        ],
+        returns: "[u, v], or list of these",
+        doc: "Pixel of a position (fixed frame with a Frame); () behind the camera. It may lie outside the image.",
+        example: "print(tools.Geometry.project_point_to_camera(tools.Scene.find(\"mug\").center, InputImages[-1]));",
+    },
+    ToolSpec {
+        path: "tools.Geometry.rotation_matrix_from_vectors",
+        params: &[Param::required("from", Kind::Position), Param::required("to", Kind::Position)],
+        returns: "3x3 list",
+        doc: "The smallest rotation that turns one direction into another.",
+        example: "print(tools.Geometry.rotation_matrix_from_vectors([1, 0, 0], [0, 1, 0]));",
+    },
+    ToolSpec {
+        path: "tools.Geometry.transform_points",
+        params: &[Param::required("points", POSITIONS), Param::required("matrix", MATRIX)],
+        returns: "positions in the same shape",
+        doc: "Positions moved by a 4x4 matrix or by what tools.TF.lookup returns; Points become a list.",
+        example: "print(tools.Geometry.transform_points([1, 0, 0], tools.TF.lookup(\"map\", \"base_link\")));",
+    },
+    ToolSpec {
+        path: "tools.Geometry.fit_ground_plane_ransac",
+        params: &[
+            Param::required("points", POSITIONS),
+            Param::optional("confidence", Kind::Numbers, "all count"),
+            Param::optional("conf_threshold", Kind::Number, "0.3"),
+            Param::optional("n_iterations", Kind::Int, "1000"),
+            Param::optional("inlier_threshold", Kind::Number, "0.05").about("metres"),
+        ],
+        returns: "[normal, inliers]",
+        doc: "The plane that holds most points: unit normal (upward) and one bool per point; [(), ()] below 100 points or 50 inliers. \
+              tools.Geometry.fit_plane gives a Plane with sigma.",
+        example: "print(tools.Geometry.fit_ground_plane_ransac(tools.Scene.find(\"table\").points)[0]);",
+    },
+    ToolSpec {
+        path: "tools.Geometry.normalized_to_pixel",
+        params: &[
+            Param::required("coords", Kind::Numbers).about("x and y in turn, 0..1000"),
+            Param::required("width", Kind::Number),
+            Param::required("height", Kind::Number),
+        ],
+        returns: "pixels in the same shape",
+        doc: "Coordinates in thousandths of the image as pixels.",
+        example: "print(tools.Geometry.normalized_to_pixel([500, 250, 1000, 1000], 640, 480));",
     },
 ];

@@ -1,54 +1,229 @@
-//! Plain vector maths for cells.
+//! Plain vector maths for cells: positions, directions, matrices and pixels of any shape, without sigma.
 
-use nalgebra::{Point3, Vector3};
-use rhai::{Dynamic, Map};
+use std::sync::Arc;
 
+use nalgebra::{Matrix3, Matrix4, Point3, Rotation3, UnitVector3, Vector3};
+use rhai::{Array, Dynamic};
+
+use super::shapes::{Block, direction, transform_matrix};
 use crate::{
-    geometry::plane,
+    geometry::plane::fit_points,
     tools::{
-        ToolError,
-        arguments::list_of_point,
-        values::{ObjectValue, object::named},
+        Session, ToolError,
+        arguments::{list_of_point, number},
+        values::{FrameValue, ObjectValue},
     },
 };
 
-/// Angle between two directions, radians.
+/// Fewest points and inliers for which [`fit_ground_plane_ransac`] gives a plane.
+const LEAST_POINTS: usize = 100;
+const LEAST_INLIERS: usize = 50;
+
+/// Distance between positions: a number for two of them, a list where one or both are lists of positions.
+///
+/// # Errors
+/// Shapes that do not fit.
+pub fn euclidean_distance(p: &Dynamic, q: &Dynamic) -> Result<Dynamic, ToolError> {
+    for (value, name) in [(p, "p"), (q, "q")] {
+        if value.is::<ObjectValue>() {
+            return Err(ToolError::argument(format!(
+                "{name} is an Object; use its .center here, or tools.Geometry.surface_distance for the distance between surfaces"
+            )));
+        }
+    }
+    let (p, q) = (Block::of(p, "p")?, Block::of(q, "q")?);
+    let mismatch = || {
+        let (p, q) = (p.shape_text(), q.shape_text());
+        ToolError::argument(format!(
+            "p has the shape {p} and q {q}; wanted equal shapes, or one of them a single position"
+        ))
+    };
+    let Some(n) = p.shape.last().copied().filter(|n| q.shape.last() == Some(n) && *n > 0) else {
+        return Err(mismatch());
+    };
+    let apart = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
+    let (longer, other) = if p.shape.len() >= q.shape.len() { (&p, &q) } else { (&q, &p) };
+    if longer.shape != other.shape && other.shape.len() != 1 {
+        return Err(mismatch());
+    }
+    let others = other.data.chunks_exact(n).cycle();
+    let data = longer.data.chunks_exact(n).zip(others).map(|(a, b)| apart(a, b)).collect();
+    let shape = longer.shape.split_last().map_or_else(Vec::new, |(_, rest)| rest.to_vec());
+    Ok(Block { shape, data }.into_dynamic())
+}
+
+/// Angle between two directions, radians or degrees.
 ///
 /// # Errors
 /// When one of them has no length.
-pub fn angle_between(u: &Point3<f64>, v: &Point3<f64>) -> Result<f64, ToolError> {
-    if u.coords.norm() < 1e-12 || v.coords.norm() < 1e-12 {
-        return Err(ToolError::argument("a vector of length 0 has no direction"));
-    }
-    Ok(u.coords.angle(&v.coords))
+pub fn angle_between_vectors(u: &Dynamic, v: &Dynamic, degrees: bool) -> Result<f64, ToolError> {
+    let angle_rad = direction(u, "u")?.angle(&direction(v, "v")?);
+    Ok(if degrees { angle_rad.to_degrees() } else { angle_rad })
 }
 
-/// The dominant plane of any direction: the best of those near the three axes, which together cover all directions.
+/// The camera of [`project_point_to_camera`]: a Frame, or a pose with four numbers.
+pub struct ProjectTo<'a> {
+    /// A Frame, or the camera's pose (world from camera).
+    pub camera: &'a Dynamic,
+    /// fx, fy, cx, cy in pixels; `()` with a Frame.
+    pub intrinsics: [&'a Dynamic; 4],
+}
+
+/// Pixel of a position; `None` behind the camera.
+type Projection = Box<dyn Fn(&Point3<f64>) -> Option<(f64, f64)>>;
+
+/// Pixel of a position, or of each of a list; `()` behind the camera.
 ///
 /// # Errors
-/// `NOT_MEASURABLE` when no plane holds enough points.
-pub fn fit_plane(points: &ObjectValue) -> Result<Map, ToolError> {
-    let axes = [Vector3::z_axis(), Vector3::x_axis(), Vector3::y_axis()];
-    let fits = axes.map(|axis| plane::fit_plane(&points.points.cloud, &axis, std::f64::consts::FRAC_PI_3));
-    let mut best: Option<plane::Plane> = None;
-    let mut problem = None;
-    for fit in fits {
-        match fit {
-            Ok(fit) if best.as_ref().is_none_or(|best| fit.n_inliers > best.n_inliers) => best = Some(fit),
-            Ok(_) => {}
-            Err(error) => problem = problem.or(Some(error)),
+/// A Frame whose place is not known; shapes that do not fit; a missing intrinsic.
+pub fn project_point_to_camera(point: &Dynamic, to: &ProjectTo<'_>) -> Result<Dynamic, ToolError> {
+    let block = Block::of(point, "point")?;
+    let points = block.points("point")?;
+    let project: Projection = match to.camera.read_lock::<FrameValue>() {
+        Some(frame) => {
+            let view = frame.view();
+            let camera_from_fixed =
+                view.posed.as_ref().map_err(|p| ToolError::from(p.clone()))?.fixed_from_camera.inverse();
+            let intrinsics = view.intrinsics;
+            Box::new(move |p| intrinsics.project((camera_from_fixed * p).into()))
+        }
+        None => {
+            let world_from_camera = transform_matrix(to.camera, "the camera's pose")?;
+            let camera_from_world = world_from_camera.try_inverse().ok_or_else(|| {
+                ToolError::argument("the camera's pose has no inverse, wanted a 4x4 rotation and position")
+            })?;
+            let names = ["fx", "fy", "cx", "cy"];
+            let mut read = [0.0; 4];
+            for ((slot, value), name) in read.iter_mut().zip(to.intrinsics).zip(names) {
+                *slot = number(value, name)?;
+            }
+            let [fx, fy, cx, cy] = read;
+            Box::new(move |p| {
+                let c = camera_from_world.transform_point(p);
+                (c.z > 0.0).then(|| (c.x / c.z * fx + cx, c.y / c.z * fy + cy))
+            })
+        }
+    };
+    let pixel = |p: &Point3<f64>| match project(p) {
+        Some((u, v)) => vec![Dynamic::from_float(u), Dynamic::from_float(v)].into(),
+        None => Dynamic::UNIT,
+    };
+    Ok(match (block.shape.len(), points.first()) {
+        (1, Some(only)) => pixel(only),
+        _ => points.iter().map(pixel).collect::<Array>().into(),
+    })
+}
+
+/// The smallest rotation that takes one direction to the other, 3×3.
+///
+/// # Errors
+/// When one of them has no length.
+pub fn rotation_matrix_from_vectors(from: &Dynamic, to: &Dynamic) -> Result<Dynamic, ToolError> {
+    let (from, to) = (direction(from, "from")?.normalize(), direction(to, "to")?.normalize());
+    let rotation = Rotation3::rotation_between(&from, &to).unwrap_or_else(|| {
+        // Opposite: half a turn about any axis across.
+        let helper = if from.x.abs() < 0.9 { Vector3::x() } else { Vector3::y() };
+        Rotation3::from_axis_angle(&UnitVector3::new_normalize(from.cross(&helper)), std::f64::consts::PI)
+    });
+    Ok(rows(rotation.matrix()))
+}
+
+fn rows(matrix: &Matrix3<f64>) -> Dynamic {
+    Block { shape: vec![3, 3], data: matrix.transpose().as_slice().to_vec() }.into_dynamic()
+}
+
+/// Positions moved by a 4×4, in their own shape.
+///
+/// # Errors
+/// Shapes that do not fit.
+pub fn transform_points(points: &Dynamic, matrix: &Dynamic) -> Result<Dynamic, ToolError> {
+    let block = Block::of(points, "points")?;
+    let matrix: Matrix4<f64> = transform_matrix(matrix, "matrix")?;
+    let moved = block.points("points")?.into_iter().flat_map(|p| {
+        let moved = matrix * p.to_homogeneous();
+        [moved.x / moved.w, moved.y / moved.w, moved.z / moved.w]
+    });
+    Ok(Block { shape: block.shape.clone(), data: moved.collect() }.into_dynamic())
+}
+
+/// What [`fit_ground_plane_ransac`] goes by.
+#[derive(Clone, Copy, Debug)]
+pub struct GroundPlane {
+    /// Points with less confidence are left out.
+    pub conf_threshold: f64,
+    /// Hypotheses tried at most.
+    pub n_iterations: usize,
+    /// Distance from the plane that counts as on it, metres.
+    pub inlier_threshold_m: f64,
+}
+
+/// `[normal, inliers]` of the dominant plane, inliers one bool per point; `[(), ()]` when there is none.
+///
+/// # Errors
+/// Shapes that do not fit.
+pub fn fit_ground_plane_ransac(
+    points: &Dynamic,
+    confidence: &Dynamic,
+    settings: &GroundPlane,
+) -> Result<Array, ToolError> {
+    let block = Block::of(points, "points")?;
+    let points = block.points("points")?;
+    let weights = match confidence.is_unit() {
+        true => vec![f64::INFINITY; points.len()],
+        false => Block::of(confidence, "confidence")?.data,
+    };
+    if weights.len() != points.len() {
+        let (n, k) = (weights.len(), points.len());
+        return Err(ToolError::argument(format!("confidence has {n} numbers for {k} points, wanted one each")));
+    }
+    let is_valid = |i: &usize| {
+        points.get(*i).is_some_and(|p| p.iter().all(|v| v.is_finite()))
+            && weights.get(*i).is_some_and(|w| *w >= settings.conf_threshold)
+    };
+    let valid: Vec<usize> = (0..points.len()).filter(is_valid).collect();
+    let none = || vec![Dynamic::UNIT, Dynamic::UNIT];
+    if valid.len() < LEAST_POINTS {
+        return Ok(none());
+    }
+    let kept: Vec<Point3<f64>> = valid.iter().filter_map(|i| points.get(*i).copied()).collect();
+    let Some((normal, offset_m)) = fit_points(&kept, settings.inlier_threshold_m, settings.n_iterations) else {
+        return Ok(none());
+    };
+    let mut is_inlier = vec![false; points.len()];
+    for (i, p) in valid.iter().zip(&kept) {
+        if let Some(slot) = is_inlier.get_mut(*i) {
+            *slot = (normal.dot(&p.coords) - offset_m).abs() <= settings.inlier_threshold_m;
         }
     }
-    let best = match (best, problem) {
-        (Some(best), _) => best,
-        (None, Some(error)) => return Err(named(error, &points.name())),
-        (None, None) => return Err(ToolError::not_measurable("no plane was found")),
-    };
-    Ok([
-        ("normal".into(), list_of_point(&Point3::from(best.normal.into_inner())).into()),
-        ("offset".into(), Dynamic::from_float(best.offset_m)),
-        ("residual".into(), Dynamic::from_float(best.residual_m)),
-        ("inliers".into(), Dynamic::from_int(best.n_inliers as i64)),
-    ]
-    .into())
+    if is_inlier.iter().filter(|inlier| **inlier).count() < LEAST_INLIERS {
+        return Ok(none());
+    }
+    let inliers: Array = is_inlier.into_iter().map(Dynamic::from_bool).collect();
+    Ok(vec![Dynamic::from(list_of_point(&Point3::from(normal.into_inner()))), inliers.into()])
+}
+
+/// Coordinates of 0..1000, x and y in turn, as pixels. Says so when they look like pixels already.
+///
+/// # Errors
+/// An odd number of coordinates.
+pub fn normalized_to_pixel(
+    session: &Arc<Session>,
+    coords: &Dynamic,
+    width_px: f64,
+    height_px: f64,
+) -> Result<Dynamic, ToolError> {
+    let block = Block::of(coords, "coords")?;
+    if block.data.len() % 2 != 0 {
+        let n = block.data.len();
+        return Err(ToolError::argument(format!("coords has {n} numbers, wanted x and y in turn")));
+    }
+    let largest = block.data.iter().copied().fold(0.0, f64::max);
+    if largest > 1000.0 {
+        session.print(&format!(
+            "warning: coords go up to {largest}, but 1000 is the image's far side; they may be pixels already"
+        ));
+    }
+    let scale = |(i, v): (usize, &f64)| v / 1000.0 * if i % 2 == 0 { width_px } else { height_px };
+    let data = block.data.iter().enumerate().map(scale).collect();
+    Ok(Block { shape: block.shape.clone(), data }.into_dynamic())
 }

@@ -123,5 +123,9 @@ pub fn not_visible(session: &Arc<Session>, name: &str, views: &[&View]) -> ToolE
         Some(labels) => format!("; visible: {}", labels.into_iter().collect::<Vec<_>>().join(", ")),
         None => String::new(),
     };
-    ToolError::new(ErrorCode::NotVisible, format!("{name:?} is not visible to {}{visible}", looked.join(", ")))
+    let remembered = super::recall::hint(session, name);
+    ToolError::new(
+        ErrorCode::NotVisible,
+        format!("{name:?} is not visible to {}{visible}{remembered}", looked.join(", ")),
+    )
 }

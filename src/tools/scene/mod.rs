@@ -2,7 +2,10 @@
 
 mod find;
 mod look;
+mod recall;
 mod survey;
+
+pub use survey::is_room_surface;
 
 use super::{
     Kind, Param, TEXT, ToolSpec, Toolbox,
@@ -67,6 +70,21 @@ pub const SPECS: &[ToolSpec] = &[
         doc: "How many things of this name are visible; needs no depth with one camera.",
         example: "ReturnAnswer(tools.Scene.count(\"mug\"));",
     },
+    ToolSpec {
+        path: "tools.Scene.remembered",
+        params: &[],
+        returns: "list of Remembered",
+        doc: "Objects that earlier questions measured, seen last first. They are memories: nothing here was looked at for this question.",
+        example: "for old in tools.Scene.remembered() { print(old); } print(tools.Scene.remembered().len());",
+    },
+    ToolSpec {
+        path: "tools.Scene.recall",
+        params: &[NAME],
+        returns: "Remembered",
+        doc: "Where a thing was seen last by an earlier question, with its age. NOT_VISIBLE when nothing of this name is remembered, \
+              AMBIGUOUS_REFERENT when several things are.",
+        example: "try { print(tools.Scene.recall(\"mug\")); } catch (e) { print(e.code); }",
+    },
 ];
 
 /// Makes the group known.
@@ -81,5 +99,7 @@ pub fn register(tools: &mut Toolbox<'_, Scene>) {
     });
     tools.add("objects", |session, []| Ok(survey::list(survey::objects(session)?)));
     tools.add("labels", |session, []| survey::labels(session));
+    tools.add("remembered", |session, []| Ok(recall::remembered(session)));
+    tools.add("recall", |session, [name]| recall::recall(session, &text(&name, "name")?));
     tools.add("count", |session, [name]| survey::count(session, &text(&name, "name")?));
 }

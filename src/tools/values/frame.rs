@@ -2,12 +2,12 @@
 
 use std::{ops::Range, sync::Arc};
 
-use rhai::{Dynamic, Engine};
+use rhai::{Array, Dynamic, Engine};
 
 use super::ValueSpec;
 use crate::{
     scene::{Snapshot, View},
-    tools::{RhaiResult, arguments::index},
+    tools::{RhaiResult, ToolError, arguments::index},
 };
 
 /// One camera image of the snapshot.
@@ -42,7 +42,12 @@ pub const SPEC: ValueSpec = ValueSpec {
 pub const IMAGES_SPEC: ValueSpec = ValueSpec {
     name: "InputImages",
     doc: "All images of this question, oldest first; iterable.",
-    members: &[("[i]", "a Frame; negative counts from the end"), ("[a..b]", "some of them"), (".len()", "how many")],
+    members: &[
+        ("[i]", "a Frame; negative counts from the end"),
+        ("[a..b] .every(n)", "some of them; they keep their index"),
+        (".len()", "how many"),
+        (".frame_indices .stamps", "position of each in all InputImages; seconds"),
+    ],
 };
 
 impl FrameValue {
@@ -54,6 +59,32 @@ impl FrameValue {
     /// The view itself.
     pub fn view(&self) -> &View {
         &self.snapshot.views[self.view_idx]
+    }
+
+    /// Position in `InputImages`: the number by which every tool knows this image.
+    pub fn index(&self) -> usize {
+        self.view_idx
+    }
+
+    /// Whether both are the same image of the same snapshot.
+    pub fn is_same_as(&self, other: &FrameValue) -> bool {
+        self.view_idx == other.view_idx && Arc::ptr_eq(&self.snapshot, &other.snapshot)
+    }
+
+    /// `frame 2 (camera front at 12.300)`.
+    pub fn name(&self) -> String {
+        let view = self.view();
+        format!("frame {} (camera {} at {})", view.view_idx, view.camera, view.stamp)
+    }
+
+    /// Width and height in pixels.
+    pub fn size_px(&self) -> (u32, u32) {
+        (self.view().intrinsics.width_px, self.view().intrinsics.height_px)
+    }
+
+    /// How many images the question has.
+    pub fn n_images(&self) -> usize {
+        self.snapshot.views.len()
     }
 
     /// Seconds before the newest image.
@@ -107,6 +138,19 @@ impl ImagesValue {
             .collect()
     }
 
+    /// These images, in this order.
+    pub fn of(frames: &[FrameValue]) -> Option<ImagesValue> {
+        let snapshot = frames.first()?.snapshot.clone();
+        Some(ImagesValue { snapshot, view_indices: frames.iter().map(|frame| frame.view_idx).collect() })
+    }
+
+    fn every(&self, n: i64) -> RhaiResult<ImagesValue> {
+        let step = usize::try_from(n).ok().filter(|n| *n > 0);
+        let step = step.ok_or_else(|| ToolError::argument(format!("every got {n}, wanted 1 or more")))?;
+        let view_indices = self.view_indices.iter().copied().step_by(step).collect();
+        Ok(ImagesValue { snapshot: self.snapshot.clone(), view_indices })
+    }
+
     fn at(&self, i: i64) -> RhaiResult<FrameValue> {
         let at = index(i, self.len(), "the index of InputImages")?;
         Ok(FrameValue { snapshot: self.snapshot.clone(), view_idx: self.view_indices[at] })
@@ -144,6 +188,13 @@ pub fn register(engine: &mut Engine) {
         .register_get("len", |images: &mut ImagesValue| images.len() as i64)
         .register_indexer_get(|images: &mut ImagesValue, i: i64| images.at(i))
         .register_indexer_get(|images: &mut ImagesValue, range: Range<i64>| images.between(range))
+        .register_fn("every", |images: &mut ImagesValue, n: i64| images.every(n))
+        .register_get("frame_indices", |images: &mut ImagesValue| {
+            images.view_indices.iter().map(|i| Dynamic::from_int(*i as i64)).collect::<Array>()
+        })
+        .register_get("stamps", |images: &mut ImagesValue| {
+            images.frames().iter().map(|f| Dynamic::from_float(f.view().stamp.as_secs_f64())).collect::<Array>()
+        })
         .register_fn("to_string", |images: &mut ImagesValue| images.text())
         .register_fn("to_debug", |images: &mut ImagesValue| images.text())
         .register_iterator::<ImagesValue>();

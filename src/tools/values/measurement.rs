@@ -5,13 +5,19 @@ use std::sync::Arc;
 use nalgebra::{Isometry3, Point3, Translation3, Vector3};
 use rhai::{Dynamic, Engine};
 
-use super::{ObjectValue, RelationValue, ValueSpec};
+use super::{
+    ObjectValue, RelationValue, ValueSpec,
+    propagation::{Errors, UnitWord, arithmetic, extreme, finite, power, same_unit, unit_word},
+};
 use crate::{
     answer::Evidence,
     geometry::{Quantity, Unit, relations::Relation},
     scene::{FrameId, Stamp},
     tools::{RhaiResult, ToolError, arguments::number},
 };
+
+/// The subject of a quantity that a cell states begins like this; a number follows, so that each is its own source.
+pub const GIVEN: &str = "given#";
 
 /// A measured number and what it rests on.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,12 +51,18 @@ impl std::ops::Deref for MeasurementValue {
 /// The manual's entry.
 pub const SPEC: ValueSpec = ValueSpec {
     name: "Measurement",
-    doc: "A number with unit, one standard deviation and evidence. + - * / with a Measurement or a number carry sigma along \
-          (as independent errors); < <= > >= compare values only, `less_than` and `greater_than` say how clearly.",
+    doc: "A number with unit, one standard deviation and evidence. + - * / ** sqrt abs min max with a Measurement or a number carry \
+          sigma along: as independent errors where they rest on different things, in the worst case (sigmas added up) where they \
+          share one; < <= > >= compare values only, `less_than` and `greater_than` say how clearly.",
     members: &[
         (".value .sigma .unit", "number, one standard deviation, SI symbol"),
         (".frame .stamp .method", "frame, seconds of ROS time, how"),
         (".text", "as it stands in an answer"),
+        (".degrees", "an angle's value in degrees"),
+        (
+            ".to(\"cm\")",
+            "Converted with .value .sigma .unit; units: m cm mm in ft rad deg s min m/s km/h m^2 cm^2 m^3 l %",
+        ),
         (".less_than(x) .greater_than(x)", "Relation; x is a Measurement or a number"),
     ],
 };
@@ -134,6 +146,49 @@ impl MeasurementValue {
         })
     }
 
+    /// Whether two measurements share evidence, or a quantity that the cell stated.
+    fn errors_with(&self, other: &MeasurementValue) -> Errors {
+        let is_object = |e: &&Evidence| e.instance.is_some() || !e.label.is_empty();
+        let shares_object = self.evidence.iter().filter(is_object).any(|own| {
+            other.evidence.iter().any(|e| e.id == own.id && e.stamp == own.stamp && e.view_idx == own.view_idx)
+        });
+        let stated = |m: &MeasurementValue| -> Vec<String> {
+            m.subject.split(' ').filter(|word| word.starts_with(GIVEN)).map(str::to_owned).collect()
+        };
+        let others = stated(other);
+        let shares = shares_object || stated(self).iter().any(|word| others.contains(word));
+        if shares { Errors::Shared } else { Errors::Independent }
+    }
+
+    fn computed(&self, other: &MeasurementValue, operator: &str) -> Result<MeasurementValue, ToolError> {
+        let quantity = arithmetic(&self.quantity, &other.quantity, operator, self.errors_with(other))?;
+        Ok(self.combined(other, quantity, operator))
+    }
+
+    fn raised(&self, exponent: f64, words: &str) -> Result<MeasurementValue, ToolError> {
+        let quantity = power(&self.quantity, exponent)?;
+        let method = format!("{words} of {}", self.method);
+        Ok(MeasurementValue::new(Inner { quantity, method, ..(*self.0).clone() }))
+    }
+
+    fn extreme_of(&self, other: &MeasurementValue, wants_larger: bool) -> Result<MeasurementValue, ToolError> {
+        let quantity = extreme(&self.quantity, &other.quantity, wants_larger)?;
+        let words = if wants_larger { "or, if larger," } else { "or, if smaller," };
+        Ok(self.combined(other, quantity, words))
+    }
+
+    fn converted(&self, unit: &str) -> Result<Converted, ToolError> {
+        let word = unit_word(unit)?;
+        if word.unit != self.quantity.unit() {
+            let found = self.quantity.unit().symbol();
+            return Err(ToolError::argument(format!(
+                "the measurement is in {found}, which {} does not measure",
+                word.symbol
+            )));
+        }
+        Ok(Converted { si: self.clone(), word })
+    }
+
     fn with_quantity(&self, quantity: Quantity) -> MeasurementValue {
         MeasurementValue::new(Inner { quantity, ..(*self.0).clone() })
     }
@@ -151,7 +206,9 @@ impl MeasurementValue {
                 (value, 0.0, format!("{value} {}", own.unit().symbol()), Vec::new())
             }
         };
-        let margin = finite(sign * (own.value() - value), own.sigma().hypot(sigma), own.unit())?;
+        let errors =
+            other.read_lock::<MeasurementValue>().map_or(Errors::Independent, |other| self.errors_with(&other));
+        let margin = finite(sign * (own.value() - value), errors.sum(own.sigma(), sigma), own.unit())?;
         let mut evidence = self.evidence.clone();
         evidence.extend(other_evidence.into_iter().filter(|e| !self.evidence.contains(e)));
         Ok(RelationValue {
@@ -174,69 +231,6 @@ fn middle(points_m: &[Point3<f64>], object: &ObjectValue) -> Translation3<f64> {
 
 fn labelled(label: &str, value: &str) -> String {
     if value.is_empty() { String::new() } else { format!("{label} {value}") }
-}
-
-fn finite(value: f64, sigma: f64, unit: Unit) -> Result<Quantity, ToolError> {
-    Quantity::new(value, sigma, unit)
-        .ok_or_else(|| ToolError::not_measurable(format!("the result is {value} ± {sigma}, wanted finite numbers")))
-}
-
-fn same_unit(a: &Quantity, b: &Quantity, verb: &str) -> Result<(), ToolError> {
-    if a.unit() == b.unit() {
-        return Ok(());
-    }
-    let (a, b) = (a.unit().symbol(), b.unit().symbol());
-    Err(ToolError::argument(format!("units are {a} and {b}; `{verb}` needs equal units")))
-}
-
-fn product_unit(a: Unit, b: Unit) -> Option<Unit> {
-    use Unit::{CubicMetre, Metre, MetrePerSecond, One, Radian, RadianPerSecond, Second, SquareMetre};
-    match (a, b) {
-        (One, unit) | (unit, One) => Some(unit),
-        (Metre, Metre) => Some(SquareMetre),
-        (Metre, SquareMetre) | (SquareMetre, Metre) => Some(CubicMetre),
-        (MetrePerSecond, Second) | (Second, MetrePerSecond) => Some(Metre),
-        (RadianPerSecond, Second) | (Second, RadianPerSecond) => Some(Radian),
-        _ => None,
-    }
-}
-
-fn ratio_unit(a: Unit, b: Unit) -> Option<Unit> {
-    let all = [
-        Unit::One,
-        Unit::Metre,
-        Unit::Radian,
-        Unit::Second,
-        Unit::MetrePerSecond,
-        Unit::RadianPerSecond,
-        Unit::SquareMetre,
-        Unit::CubicMetre,
-    ];
-    if a == b {
-        return Some(Unit::One);
-    }
-    all.into_iter().find(|unit| product_unit(*unit, b) == Some(a))
-}
-
-/// First-order propagation of independent errors (JCGM 100:2008, section 5.1.2).
-fn arithmetic(a: &Quantity, b: &Quantity, operator: &str) -> Result<Quantity, ToolError> {
-    let (x, y, sx, sy) = (a.value(), b.value(), a.sigma(), b.sigma());
-    let no_unit = |result: Option<Unit>| {
-        result.ok_or_else(|| {
-            ToolError::argument(format!(
-                "`{operator}` of {} and {} has no unit here",
-                a.unit().symbol(),
-                b.unit().symbol()
-            ))
-        })
-    };
-    match operator {
-        "+" => same_unit(a, b, "+").and_then(|()| finite(x + y, sx.hypot(sy), a.unit())),
-        "-" => same_unit(a, b, "-").and_then(|()| finite(x - y, sx.hypot(sy), a.unit())),
-        "*" => finite(x * y, (sx * y).hypot(sy * x), no_unit(product_unit(a.unit(), b.unit()))?),
-        _ if y == 0.0 => Err(ToolError::not_measurable("division by a measurement of 0")),
-        _ => finite(x / y, (sx / y).hypot(sy * x / (y * y)), no_unit(ratio_unit(a.unit(), b.unit()))?),
-    }
 }
 
 fn exact(value: &Dynamic, like: &MeasurementValue, operator: &str) -> Result<MeasurementValue, ToolError> {
@@ -270,11 +264,13 @@ pub fn register(engine: &mut Engine) {
         .register_fn("to_debug", |m: &mut MeasurementValue| m.quantity.to_string());
     for operator in ["+", "-", "*", "/"] {
         engine.register_fn(operator, move |a: MeasurementValue, b: MeasurementValue| -> RhaiResult<MeasurementValue> {
-            Ok(a.combined(&b, arithmetic(&a.quantity, &b.quantity, operator)?, operator))
+            Ok(a.computed(&b, operator)?)
         });
     }
     register_with_numbers::<f64>(engine);
     register_with_numbers::<i64>(engine);
+    register_functions(engine);
+    register_converted(engine);
     macro_rules! comparisons {
         ($($operator:literal $test:expr;)*) => {$(
             engine
@@ -303,48 +299,92 @@ fn register_with_numbers<N: rhai::Variant + Clone>(engine: &mut Engine) {
         engine
             .register_fn(operator, move |a: MeasurementValue, b: N| -> RhaiResult<MeasurementValue> {
                 let b = exact(&Dynamic::from(b), &a, operator)?;
-                Ok(a.with_quantity(arithmetic(&a.quantity, &b.quantity, operator)?))
+                Ok(a.with_quantity(arithmetic(&a.quantity, &b.quantity, operator, Errors::Independent)?))
             })
             .register_fn(operator, move |a: N, b: MeasurementValue| -> RhaiResult<MeasurementValue> {
                 let a = exact(&Dynamic::from(a), &b, operator)?;
-                Ok(b.with_quantity(arithmetic(&a.quantity, &b.quantity, operator)?))
+                Ok(b.with_quantity(arithmetic(&a.quantity, &b.quantity, operator, Errors::Independent)?))
             });
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
+fn register_functions(engine: &mut Engine) {
+    type Result = RhaiResult<MeasurementValue>;
+    engine
+        .register_get("degrees", |m: &mut MeasurementValue| -> RhaiResult<f64> { Ok(m.converted("deg")?.value()) })
+        .register_fn("sqrt", |m: MeasurementValue| -> Result { Ok(m.raised(0.5, "root")?) })
+        .register_fn("**", |m: MeasurementValue, n: i64| -> Result { Ok(m.raised(n as f64, &format!("power {n}"))?) })
+        .register_fn("**", |m: MeasurementValue, n: f64| -> Result { Ok(m.raised(n, &format!("power {n}"))?) })
+        .register_fn("to", |m: &mut MeasurementValue, unit: &str| -> RhaiResult<Converted> { Ok(m.converted(unit)?) });
+    for (name, wants_larger) in [("min", false), ("max", true)] {
+        engine
+            .register_fn(name, move |a: MeasurementValue, b: MeasurementValue| -> Result {
+                Ok(a.extreme_of(&b, wants_larger)?)
+            })
+            .register_fn(name, move |a: MeasurementValue, b: f64| -> Result {
+                let b = exact(&Dynamic::from_float(b), &a, "+")?;
+                Ok(a.with_quantity(extreme(&a.quantity, &b.quantity, wants_larger)?))
+            })
+            .register_fn(name, move |a: MeasurementValue, b: i64| -> Result {
+                let b = exact(&Dynamic::from_int(b), &a, "+")?;
+                Ok(a.with_quantity(extreme(&a.quantity, &b.quantity, wants_larger)?))
+            });
+    }
+}
 
-    fn metres(value: f64, sigma: f64) -> Quantity {
-        Quantity::new(value, sigma, Unit::Metre).unwrap()
+/// A measurement in a unit that people use.
+#[derive(Clone, Debug)]
+pub struct Converted {
+    si: MeasurementValue,
+    word: UnitWord,
+}
+
+/// The manual's entry.
+pub const CONVERTED_SPEC: ValueSpec = ValueSpec {
+    name: "Converted",
+    doc: "A Measurement in another unit, to print or to compare with numbers of that unit; submit the Measurement itself.",
+    members: &[(".value .sigma .unit", "numbers in that unit, and its symbol"), (".si", "the Measurement")],
+};
+
+impl Converted {
+    fn value(&self) -> f64 {
+        self.si.quantity.value() / self.word.scale
     }
 
-    #[test]
-    fn sigma_follows_the_rules_of_propagation() {
-        let check = |operator: &str, value: f64, sigma: f64, unit: Unit| {
-            let found = arithmetic(&metres(3.0, 0.3), &metres(2.0, 0.4), operator).unwrap();
-            assert!((found.value() - value).abs() < 1e-12, "{operator}: {found}");
-            assert!((found.sigma() - sigma).abs() < 1e-12, "{operator}: {found}");
-            assert_eq!(found.unit(), unit);
-        };
-        check("+", 5.0, 0.5, Unit::Metre);
-        check("-", 1.0, 0.5, Unit::Metre);
-        check("*", 6.0, (0.36f64 + 1.44).sqrt(), Unit::SquareMetre);
-        check("/", 1.5, (0.0225f64 + 0.09).sqrt(), Unit::One);
+    fn sigma(&self) -> f64 {
+        self.si.quantity.sigma() / self.word.scale
     }
 
-    #[test]
-    fn units_must_fit() {
-        let angle = Quantity::new(1.0, 0.1, Unit::Radian).unwrap();
-        assert_eq!(
-            arithmetic(&metres(1.0, 0.1), &angle, "+").unwrap_err().message,
-            "units are m and rad; `+` needs equal units"
-        );
-        assert!(arithmetic(&metres(1.0, 0.1), &angle, "*").unwrap_err().message.contains("has no unit"));
-        let speed = arithmetic(&metres(1.0, 0.0), &Quantity::new(2.0, 0.0, Unit::Second).unwrap(), "/").unwrap();
-        assert_eq!((speed.value(), speed.unit()), (0.5, Unit::MetrePerSecond));
-        let count = Quantity::count(0);
-        assert_eq!(arithmetic(&metres(1.0, 0.1), &count, "/").unwrap_err().message, "division by a measurement of 0");
+    /// As many digits as sigma deserves: its first two.
+    fn text(&self) -> String {
+        let sigma = self.sigma();
+        let n_digits = if sigma > 0.0 { (1.0 - sigma.log10().floor()).clamp(0.0, 6.0) as usize } else { 3 };
+        format!("{:.n_digits$} ± {sigma:.n_digits$} {}", self.value(), self.word.symbol)
+    }
+}
+
+fn register_converted(engine: &mut Engine) {
+    engine
+        .register_type_with_name::<Converted>("Converted")
+        .register_get("value", |c: &mut Converted| c.value())
+        .register_get("sigma", |c: &mut Converted| c.sigma())
+        .register_get("unit", |c: &mut Converted| c.word.symbol)
+        .register_get("si", |c: &mut Converted| c.si.clone())
+        .register_fn("to_string", |c: &mut Converted| c.text())
+        .register_fn("to_debug", |c: &mut Converted| c.text());
+    macro_rules! comparisons {
+        ($($operator:literal $test:expr;)*) => {$(
+            engine
+                .register_fn($operator, |a: Converted, b: f64| $test(a.value(), b))
+                .register_fn($operator, |a: Converted, b: i64| $test(a.value(), b as f64))
+                .register_fn($operator, |a: f64, b: Converted| $test(a, b.value()))
+                .register_fn($operator, |a: i64, b: Converted| $test(a as f64, b.value()));
+        )*};
+    }
+    comparisons! {
+        "<" |a: f64, b: f64| a < b;
+        "<=" |a: f64, b: f64| a <= b;
+        ">" |a: f64, b: f64| a > b;
+        ">=" |a: f64, b: f64| a >= b;
     }
 }

@@ -2,28 +2,61 @@
 //!
 //! To add one: a file with the type, its `register` and its [`ValueSpec`], and a line in [`ALL`] and [`register`].
 
+pub mod camera;
+pub mod depth;
+pub mod direction;
 pub mod displacement;
 pub mod frame;
+pub mod free_space;
+pub mod gravity;
+pub mod located;
 pub mod mask;
 pub mod measurement;
+pub mod method;
+pub mod motion;
+pub mod numbers;
 pub mod object;
+pub mod oriented_box;
+pub mod per_frame;
+pub mod picture;
+pub mod pixel_mask;
+pub mod plane;
+pub mod point_map;
 pub mod points;
+pub mod propagation;
 pub mod reconstruction;
 pub mod relation;
+pub mod remembered;
 
 use std::sync::Arc;
 
+pub use direction::DirectionValue;
 pub use displacement::DisplacementValue;
 pub use frame::{FrameValue, ImagesValue};
-pub use mask::MaskValue;
+pub use free_space::FreeSpaceValue;
+pub use gravity::GravityValue;
+pub use located::LocatedValue;
+pub use mask::PerFrameMaskValue;
 pub use measurement::MeasurementValue;
+pub use motion::MotionValue;
 pub use object::ObjectValue;
+pub use oriented_box::OrientedBoxValue;
+pub use picture::PictureValue;
+pub use pixel_mask::MaskValue;
+pub use plane::PlaneValue;
 pub use points::PointsValue;
 pub use reconstruction::ReconstructionValue;
 pub use relation::RelationValue;
-use rhai::Engine;
+pub use remembered::RememberedValue;
+use rhai::{Dynamic, Engine};
 
-use super::Session;
+use self::{
+    camera::{CameraPoseValue, PerFrameExtrinsicsValue, PerFrameIntrinsicsValue},
+    depth::PerFrameDepthValue,
+    per_frame::{FrameSeries, PerFrame},
+    point_map::PerFramePointMapValue,
+};
+use super::{Session, ToolSpec};
 
 /// Declares what a value offers; the manual and error messages are made from it.
 #[derive(Clone, Copy, Debug)]
@@ -43,21 +76,84 @@ pub const ALL: &[ValueSpec] = &[
     object::SPEC,
     points::SPEC,
     measurement::SPEC,
+    measurement::CONVERTED_SPEC,
     relation::SPEC,
     displacement::SPEC,
+    remembered::SPEC,
+    motion::SPEC,
+    direction::SPEC,
+    plane::SPEC,
+    oriented_box::SPEC,
+    free_space::SPEC,
+    gravity::SPEC,
     mask::SPEC,
+    pixel_mask::SPEC,
     reconstruction::SPEC,
-    reconstruction::DEPTH_SPEC,
+    located::SPEC,
+    point_map::SERIES_SPEC,
+    point_map::SPEC,
+    depth::SERIES_SPEC,
+    depth::SPEC,
+    camera::INTRINSICS_SERIES_SPEC,
+    camera::INTRINSICS_SPEC,
+    camera::EXTRINSICS_SERIES_SPEC,
+    camera::POSE_SPEC,
+    picture::SPEC,
 ];
+
+/// Methods of values that are declared like tools.
+pub fn methods() -> impl Iterator<Item = &'static ToolSpec> {
+    [mask::METHODS, reconstruction::METHODS].into_iter().flatten()
+}
+
+/// Frames and type name of a value with one entry per frame.
+pub fn series_of(value: &Dynamic) -> Option<(FrameSeries, &'static str)> {
+    fn of<V: PerFrame>(value: &Dynamic) -> Option<(FrameSeries, &'static str)> {
+        value.read_lock::<V>().map(|found| (found.series().clone(), V::NAME))
+    }
+    of::<ReconstructionValue>(value)
+        .or_else(|| of::<PerFrameMaskValue>(value))
+        .or_else(|| of::<PerFrameDepthValue>(value))
+        .or_else(|| of::<PerFramePointMapValue>(value))
+        .or_else(|| of::<PerFrameIntrinsicsValue>(value))
+        .or_else(|| of::<PerFrameExtrinsicsValue>(value))
+}
+
+/// A value of this module that belongs to images, in a few words; `None` for any other.
+pub fn per_frame_text(value: &Dynamic) -> Option<String> {
+    if let Some((series, name)) = series_of(value) {
+        return Some(match value.read_lock::<PerFrameMaskValue>() {
+            Some(masks) => masks.text(),
+            None => format!("{name} of frames {}", per_frame::join(&series.indices())),
+        });
+    }
+    let of_pose = || value.read_lock::<CameraPoseValue>().map(|pose| pose.text());
+    let of_mask = || value.read_lock::<MaskValue>().map(|mask| mask.text());
+    let of_picture = || value.read_lock::<PictureValue>().map(|picture| picture.text());
+    of_mask().or_else(of_pose).or_else(of_picture)
+}
 
 /// Makes the types known to `engine`.
 pub fn register(engine: &mut Engine, session: &Arc<Session>) {
     frame::register(engine);
+    located::register(engine);
     object::register(engine);
     points::register(engine);
     measurement::register(engine);
     relation::register(engine);
     displacement::register(engine);
+    remembered::register(engine);
+    motion::register(engine);
+    direction::register(engine);
+    free_space::register(engine);
+    gravity::register(engine, session);
+    plane::register(engine);
+    oriented_box::register(engine);
     mask::register(engine, session);
-    reconstruction::register(engine);
+    pixel_mask::register(engine);
+    reconstruction::register(engine, session);
+    point_map::register(engine);
+    depth::register(engine);
+    camera::register(engine);
+    picture::register(engine);
 }

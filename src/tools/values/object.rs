@@ -3,17 +3,21 @@
 use std::sync::{Arc, OnceLock};
 
 use nalgebra::{Isometry3, Matrix3, Matrix6, Translation3, UnitQuaternion, Vector3};
-use rhai::{Array, Dynamic, Engine, Map};
+use rhai::{Dynamic, Engine, Map};
 
 use super::{PointsValue, ValueSpec};
 use crate::{
     answer::Evidence,
-    geometry::{GeometryError, PixelBox, UprightBox, boxes::upright_box},
-    scene::FrameId,
+    array::Arr,
+    geometry::{
+        GeometryError, PixelBox, PoseSigma, Prepared, Quantity, UprightBox,
+        occlusion::{HiddenEnd, OutlinePoint, hidden_ends},
+    },
+    scene::{FrameId, LabelImage},
     tools::{RhaiResult, ToolError, arguments::list_of_point},
 };
 
-/// One thing, measured in one view. The box is fitted when it is first asked for.
+/// One thing, measured in one view. Its surface is prepared when it is first asked for, and kept.
 #[derive(Clone, Debug)]
 pub struct ObjectValue(Arc<Inner>);
 
@@ -30,8 +34,38 @@ pub struct Inner {
     pub score: f32,
     /// Bounding box in the image.
     pub roi: Option<PixelBox>,
-    fitted: OnceLock<Result<UprightBox, GeometryError>>,
+    prepared: OnceLock<Result<Prepared, GeometryError>>,
+    outline: Outline,
 }
+
+/// Where a thing's outline is covered, and the names of what may cover it.
+#[derive(Clone, Debug, Default)]
+pub struct Outline {
+    /// In the frame of the thing's points.
+    pub points: Arc<[OutlinePoint]>,
+    /// Names of pixels, where the camera has labels.
+    pub labels: Option<Arc<LabelImage>>,
+}
+
+impl Outline {
+    fn transformed(&self, target_from_source: &Isometry3<f64>) -> Outline {
+        let moved = |point: &OutlinePoint| OutlinePoint { p: target_from_source * point.p, ..*point };
+        Outline { points: self.points.iter().map(moved).collect(), labels: self.labels.clone() }
+    }
+
+    fn name_of(&self, pixel: Option<(u32, u32)>) -> String {
+        let Some((u, v)) = pixel else { return "the border of the image".to_owned() };
+        let name = self.labels.as_ref().and_then(|labels| {
+            let id = labels.ids.get(v as usize * labels.width_px as usize + u as usize)?;
+            labels.names.by_id.get(id).map(|(name, _)| format!("{name}#{id}"))
+        });
+        name.unwrap_or_else(|| "a nearer surface".to_owned())
+    }
+}
+
+/// A hidden part may add this much to a side's sigma; more makes it a lower bound only, which is no measurement.
+const MAX_HIDDEN_SHARE: f64 = 0.05;
+const MAX_HIDDEN_M: f64 = 0.005;
 
 impl std::ops::Deref for ObjectValue {
     type Target = Inner;
@@ -50,8 +84,8 @@ pub const SPEC: ValueSpec = ValueSpec {
         (".camera .stamp .frame", "who saw it, when, and the frame of its coordinates"),
         (".n_pixels", "pixels with depth"),
         (".points", "its Points"),
-        (".center", "[x, y, z] of its box, metres"),
-        (".size", "[length, width, height] of its box, metres"),
+        (".center", "Arr [x, y, z] of its box, metres"),
+        (".size", "Arr [length, width, height] of its box, metres"),
         (".box", "#{center, size, yaw, bottom, top}"),
     ],
 };
@@ -65,7 +99,68 @@ impl ObjectValue {
         score: f32,
         roi: Option<PixelBox>,
     ) -> ObjectValue {
-        ObjectValue(Arc::new(Inner { label: label.to_owned(), instance, points, score, roi, fitted: OnceLock::new() }))
+        ObjectValue::with_outline(Inner {
+            label: label.to_owned(),
+            instance,
+            points,
+            score,
+            roi,
+            prepared: OnceLock::new(),
+            outline: Outline::default(),
+        })
+    }
+
+    fn with_outline(inner: Inner) -> ObjectValue {
+        ObjectValue(Arc::new(inner))
+    }
+
+    /// The same with its outline, which tells whether it is seen whole.
+    pub fn outlined(self, outline: Outline) -> ObjectValue {
+        let Inner { label, instance, points, score, roi, .. } = &*self.0;
+        ObjectValue::with_outline(Inner {
+            label: label.clone(),
+            instance: *instance,
+            points: points.clone(),
+            score: *score,
+            roi: *roi,
+            prepared: OnceLock::new(),
+            outline,
+        })
+    }
+
+    /// A side along a unit direction, as far as it is known: sigma is widened where a small part may be hidden.
+    ///
+    /// # Errors
+    /// `NOT_MEASURABLE` when more may be hidden, naming what covers it; `what` names the side.
+    pub fn whole_side(&self, side: Quantity, axis: &Vector3<f64>, what: &str) -> Result<Quantity, ToolError> {
+        if self.outline.points.is_empty() {
+            return Ok(side);
+        }
+        let name = self.name();
+        let span = self.prepared()?.span_along(axis, false).map_err(|error| named(error, &name))?;
+        let hidden: Vec<HiddenEnd> = hidden_ends(&self.outline.points, axis, &span).into_iter().flatten().collect();
+        // Anything up to the whole reach is as likely.
+        let added_m = hidden.iter().map(|end| end.reach_m).sum::<f64>() / 3.0f64.sqrt();
+        if added_m <= (MAX_HIDDEN_SHARE * side.value()).max(MAX_HIDDEN_M) {
+            let sigma_m = side.sigma().hypot(added_m);
+            return Ok(Quantity::new(side.value(), sigma_m, side.unit()).unwrap_or(side));
+        }
+        let covers: Vec<String> = hidden.iter().map(|end| self.outline.name_of(end.pixel)).collect();
+        let by = if covers.windows(2).any(|pair| pair[0] != pair[1]) {
+            covers.join(" and ")
+        } else {
+            covers.first().cloned().unwrap_or_default()
+        };
+        let reach_m: f64 = hidden.iter().map(|end| end.reach_m).sum();
+        let at_most = if reach_m.is_finite() {
+            format!("at most {:.3} m", side.value() + reach_m)
+        } else {
+            "with no upper bound".to_owned()
+        };
+        Err(ToolError::not_measurable(format!(
+            "{name} is partly covered by {by}: {what} is at least {:.3} m, {at_most}; move the camera or what covers it",
+            side.value()
+        )))
     }
 
     /// Bare points.
@@ -101,14 +196,26 @@ impl ObjectValue {
     /// # Errors
     /// `TOO_FEW_PIXELS`, naming the object.
     pub fn upright_box(&self) -> Result<&UprightBox, ToolError> {
-        let fitted = self.fitted.get_or_init(|| upright_box(&self.points.cloud));
-        fitted.as_ref().map_err(|error| named(error.clone(), &self.name()))
+        Ok(self.prepared()?.upright_box())
     }
 
-    /// In another frame, at its own stamp.
-    pub fn transformed(&self, target_from_source: &Isometry3<f64>, target: &FrameId) -> ObjectValue {
-        let points = self.points.transformed(target_from_source, target);
-        ObjectValue::new(&self.label, self.instance, points, self.score, self.roi)
+    /// Its surface made ready to measure on, once.
+    ///
+    /// # Errors
+    /// `TOO_FEW_PIXELS`, naming the object.
+    pub fn prepared(&self) -> Result<&Prepared, ToolError> {
+        let prepared = self.prepared.get_or_init(|| Prepared::of(&self.points.cloud, "the object"));
+        prepared.as_ref().map_err(|error| named(error.clone(), &self.name()))
+    }
+
+    /// In another frame, at its own stamp, with the error that the transform adds.
+    pub fn transformed(&self, target_from_source: &Isometry3<f64>, target: &FrameId, tf: &PoseSigma) -> ObjectValue {
+        let mut points = self.points.transformed(target_from_source, target);
+        let own = &mut points.cloud.pose_sigma;
+        own.position_m = own.position_m.hypot(tf.position_m);
+        own.rotation_rad = own.rotation_rad.hypot(tf.rotation_rad);
+        let moved = ObjectValue::new(&self.label, self.instance, points, self.score, self.roi);
+        moved.outlined(self.outline.transformed(target_from_source))
     }
 
     /// Position of the box, turned about +z, in the object's frame.
@@ -187,16 +294,16 @@ impl ObjectValue {
         format!("Object {} {place}, frame {frame}, camera {camera}, stamp {stamp}, {} pixels", self.name(), cloud.len())
     }
 
-    fn size(&self) -> RhaiResult<Array> {
+    fn size(&self) -> RhaiResult<Arr> {
         let fitted = self.upright_box()?;
-        Ok([fitted.length, fitted.width, fitted.height].map(|side| Dynamic::from_float(side.value())).into())
+        Ok(Arr::of_vec([fitted.length, fitted.width, fitted.height].map(|side| side.value()).to_vec()))
     }
 
     fn box_map(&self) -> RhaiResult<Map> {
         let fitted = self.upright_box()?;
         Ok([
-            ("center".into(), list_of_point(&fitted.center_m).into()),
-            ("size".into(), self.size()?.into()),
+            ("center".into(), Dynamic::from(list_of_point(&fitted.center_m))),
+            ("size".into(), Dynamic::from(self.size()?)),
             ("yaw".into(), Dynamic::from_float(fitted.yaw_rad)),
             ("bottom".into(), Dynamic::from_float(fitted.bottom_m.value())),
             ("top".into(), Dynamic::from_float(fitted.top_m.value())),
@@ -227,7 +334,7 @@ pub fn register(engine: &mut Engine) {
         .register_get("frame", |o: &mut ObjectValue| o.points.frame.to_string())
         .register_get("n_pixels", |o: &mut ObjectValue| o.points.cloud.len() as i64)
         .register_get("points", |o: &mut ObjectValue| o.points.clone())
-        .register_get("center", |o: &mut ObjectValue| -> RhaiResult<Array> {
+        .register_get("center", |o: &mut ObjectValue| -> RhaiResult<Arr> {
             Ok(list_of_point(&o.upright_box()?.center_m))
         })
         .register_get("size", |o: &mut ObjectValue| o.size())

@@ -1,17 +1,19 @@
 //! `Points`: measured points of one view.
 
-use std::{ops::Range, sync::Arc};
+use std::sync::Arc;
 
 use nalgebra::{Isometry3, Point3};
-use rhai::{Array, Dynamic, Engine};
+use rhai::{Array, Dynamic, Engine, NativeCallContext};
 
 use super::ValueSpec;
 use crate::{
+    array::{Arr, Index},
     geometry::{PointCloud, distance},
     scene::{FrameId, Stamp},
     tools::{
         RhaiResult, ToolError,
         arguments::{index, list_of_point, point},
+        arrays::{SessionWork, convert},
     },
 };
 
@@ -33,14 +35,14 @@ pub struct PointsValue {
 /// The manual's entry.
 pub const SPEC: ValueSpec = ValueSpec {
     name: "Points",
-    doc: "Measured points of one image, metres, in `.frame`.",
+    doc: "Measured points of one image, metres, in `.frame`. Taken wherever a Kx3 Arr is; arithmetic (`p - c`, `p * 2`) gives an Arr.",
     members: &[
-        (".len()", "how many"),
-        ("[i]", "[x, y, z]; negative counts from the end"),
-        ("[a..b]", "some of them"),
-        (".x .y .z", "lists of coordinates"),
+        (".len() .shape", "how many; [K, 3]"),
+        ("[i]", "Arr [x, y, z]; negative counts from the end"),
+        ("[a..b] [mask] [[i, j]] .slice(a, b)", "Points: some of them, such as p[p.z > 0.5]"),
+        (".x .y .z .arr", "Arr of coordinates; Kx3 Arr"),
         (".frame .stamp .camera", "where, when and by whom they were seen"),
-        (".mean() .median()", "[x, y, z]"),
+        (".mean() .median() .min() .max()", "Arr [x, y, z], of each coordinate"),
         (".nearest(p)", "#{point, distance, index} of the point nearest to [x, y, z]"),
         (".min_distance(q)", "smallest distance to other Points or an Object, metres, without sigma"),
     ],
@@ -76,24 +78,43 @@ impl PointsValue {
         )
     }
 
-    fn at(&self, i: i64) -> RhaiResult<Array> {
-        let at = index(i, self.cloud.len(), "the index of Points")?;
-        Ok(self.point(at).map(|p| list_of_point(&p)).unwrap_or_default())
+    fn picked(&self, at: &Dynamic) -> RhaiResult<Dynamic> {
+        match convert::index(at)? {
+            Index::At(i) => {
+                let at = index(i, self.cloud.len(), "the index of Points")?;
+                Ok(self.point(at).map_or(Dynamic::UNIT, |p| Dynamic::from(list_of_point(&p))))
+            }
+            Index::Where(mask) if mask.shape() == [self.cloud.len()] => {
+                Ok(Dynamic::from(PointsValue { cloud: self.cloud.select_where(mask.as_slice()), ..self.clone() }))
+            }
+            index => self.some(&[index]).map(Dynamic::from),
+        }
+    }
+
+    /// Points at an index of one axis.
+    fn some(&self, index: &[Index]) -> RhaiResult<PointsValue> {
+        let rows = Arr::of_counts(0..self.cloud.len()).part(index, &SessionWork::none())?;
+        if rows.rank() != 1 {
+            return Err(ToolError::argument("Points have one axis; .arr has two").into());
+        }
+        let keep: Vec<usize> = rows.as_slice().iter().map(|row| *row as usize).collect();
+        Ok(PointsValue { cloud: self.cloud.select(&keep), ..self.clone() })
     }
 
     fn point(&self, at: usize) -> Option<Point3<f64>> {
         self.cloud.points_m.get(at).map(|p| Point3::new(f64::from(p[0]), f64::from(p[1]), f64::from(p[2])))
     }
 
-    fn between(&self, range: Range<i64>) -> PointsValue {
-        let len = self.cloud.len() as i64;
-        let bound = |i: i64| (if i < 0 { i.saturating_add(len) } else { i }).clamp(0, len) as usize;
-        let keep: Vec<usize> = (bound(range.start)..bound(range.end)).collect();
-        PointsValue { cloud: self.cloud.select(&keep), ..self.clone() }
+    fn axis(&self, axis: usize) -> Arr {
+        Arr::of_vec(self.cloud.points_m.iter().map(|p| f64::from(p[axis])).collect())
     }
 
-    fn axis(&self, axis: usize) -> Array {
-        self.cloud.points_m.iter().map(|p| Dynamic::from_float(f64::from(p[axis]))).collect()
+    /// The extreme of each coordinate.
+    fn extreme(&self, better: fn(f32, f32) -> f32) -> RhaiResult<Arr> {
+        self.not_empty()?;
+        let best =
+            self.cloud.points_m.iter().copied().reduce(|a, b| std::array::from_fn(|axis| better(a[axis], b[axis])));
+        Ok(Arr::of_vec(best.unwrap_or_default().map(f64::from).to_vec()))
     }
 
     fn not_empty(&self) -> Result<(), ToolError> {
@@ -138,7 +159,7 @@ impl PointsValue {
             return Err(ToolError::not_measurable("no point has finite coordinates").into());
         };
         Ok([
-            ("point".into(), list_of_point(&p).into()),
+            ("point".into(), Dynamic::from(list_of_point(&p))),
             ("distance".into(), Dynamic::from_float(distance_m)),
             ("index".into(), Dynamic::from_int(i as i64)),
         ]
@@ -163,16 +184,29 @@ pub fn register(engine: &mut Engine) {
         .register_type_with_name::<PointsValue>("Points")
         .register_fn("len", |p: &mut PointsValue| p.cloud.len() as i64)
         .register_get("len", |p: &mut PointsValue| p.cloud.len() as i64)
-        .register_indexer_get(|p: &mut PointsValue, i: i64| p.at(i))
-        .register_indexer_get(|p: &mut PointsValue, range: Range<i64>| p.between(range))
+        .register_get("shape", |p: &mut PointsValue| -> Array { vec![(p.cloud.len() as i64).into(), 3.into()] })
+        .register_indexer_get(|p: &mut PointsValue, at: Dynamic| p.picked(&at))
+        .register_fn("slice", |p: &mut PointsValue, start: Dynamic, stop: Dynamic| {
+            p.some(&[convert::nd_index(&Dynamic::from_array(vec![start, stop, Dynamic::UNIT]))?])
+        })
+        .register_fn("slice", |p: &mut PointsValue, start: Dynamic, stop: Dynamic, step: Dynamic| {
+            p.some(&[convert::nd_index(&Dynamic::from_array(vec![start, stop, step]))?])
+        })
+        .register_fn("nd", |c: NativeCallContext, p: &mut PointsValue, at: Array| -> RhaiResult<Dynamic> {
+            let index: Result<Vec<Index>, ToolError> = at.iter().map(convert::nd_index).collect();
+            Ok(convert::value(convert::of_points(p)?.part(&index?, &SessionWork::of(&c))?))
+        })
         .register_get("x", |p: &mut PointsValue| p.axis(0))
         .register_get("y", |p: &mut PointsValue| p.axis(1))
         .register_get("z", |p: &mut PointsValue| p.axis(2))
+        .register_get("arr", |p: &mut PointsValue| -> RhaiResult<Arr> { Ok(convert::of_points(p)?) })
+        .register_fn("min", |p: &mut PointsValue| p.extreme(f32::min))
+        .register_fn("max", |p: &mut PointsValue| p.extreme(f32::max))
         .register_get("frame", |p: &mut PointsValue| p.frame.to_string())
         .register_get("stamp", |p: &mut PointsValue| p.stamp.as_secs_f64())
         .register_get("camera", |p: &mut PointsValue| p.camera.to_string())
-        .register_fn("mean", |p: &mut PointsValue| -> RhaiResult<Array> { Ok(list_of_point(&p.mean()?)) })
-        .register_fn("median", |p: &mut PointsValue| -> RhaiResult<Array> { Ok(list_of_point(&p.median()?)) })
+        .register_fn("mean", |p: &mut PointsValue| -> RhaiResult<Arr> { Ok(list_of_point(&p.mean()?)) })
+        .register_fn("median", |p: &mut PointsValue| -> RhaiResult<Arr> { Ok(list_of_point(&p.median()?)) })
         .register_fn("nearest", |p: &mut PointsValue, target: Dynamic| p.nearest(&target))
         .register_fn("min_distance", |p: &mut PointsValue, other: Dynamic| p.min_distance(&other))
         .register_fn("to_string", |p: &mut PointsValue| p.text())

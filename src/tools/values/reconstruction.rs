@@ -2,25 +2,34 @@
 
 use std::sync::Arc;
 
-use rhai::{Array, Dynamic, Engine};
+use rhai::{Dynamic, Engine};
 
-use super::{FrameValue, PointsValue, ValueSpec};
+use super::{
+    PictureValue, ValueSpec,
+    camera::{PerFrameExtrinsicsValue, PerFrameIntrinsicsValue},
+    depth::PerFrameDepthValue,
+    method,
+    per_frame::{self, FrameSeries, PerFrame},
+    point_map::PerFramePointMapValue,
+};
 use crate::{
-    geometry::{DepthMap, Intrinsics},
     scene::FrameId,
+    tools::{Kind, Param, RhaiResult, Session, TEXT, ToolError, ToolSpec, arguments::list_of_point, bev, ground},
 };
 
 /// Frames with depth and place.
 #[derive(Clone)]
 pub struct ReconstructionValue(Arc<Inner>);
 
-/// What a reconstruction holds; all lists have one entry per frame.
+/// What a reconstruction holds; all series have the same frames.
 pub struct Inner {
     /// Frames.
-    pub frames: Vec<FrameValue>,
-    /// All points of each frame, in the fixed frame.
-    pub points: Vec<PointsValue>,
-    /// Frame of the points.
+    pub series: FrameSeries,
+    /// Positions of each frame's pixels.
+    pub points: PerFramePointMapValue,
+    /// Where each frame was taken from.
+    pub extrinsics: PerFrameExtrinsicsValue,
+    /// Frame of the points; +z is up.
     pub fixed_frame: FrameId,
 }
 
@@ -32,31 +41,47 @@ impl std::ops::Deref for ReconstructionValue {
     }
 }
 
-/// A depth image in a cell.
-#[derive(Clone)]
-pub struct DepthImage(pub Arc<DepthMap>);
-
 /// The manual's entry.
 pub const SPEC: ValueSpec = ValueSpec {
     name: "Reconstruction",
-    doc: "Depth and place of frames; every list has one entry per frame.",
+    doc: "Depth and place of frames, metric, in the fixed frame of this question: two reconstructions share it.",
     members: &[
-        (".num_frames .frame_indices", "how many, and their positions in InputImages"),
-        (".points", "list of Points in the fixed frame, from sensor depth"),
-        (".depth", "list of DepthImage"),
-        (".intrinsics", "list of 3x3 lists, pixels"),
-        (".extrinsics", "list of 4x4 lists, fixed frame from camera"),
-        (".gravity_direction", "[0, 0, 1]: up in the fixed frame"),
-        (".metric_scale", "1.0: sensor depth is in metres"),
+        (
+            ".points .depth .intrinsics .extrinsics",
+            "one entry per frame: PointMap, DepthImage, CameraIntrinsics, CameraPose",
+        ),
+        (
+            ".frame_indices .num_frames .stamps .frames .images .left_out .validate_alignment(other)",
+            "as of PerFrameDepth",
+        ),
+        (".fixed_frame", "frame of all positions"),
+        (".gravity_direction .gravity_source", "up in the fixed frame, and how that is known"),
+        (".ground_height", "Measurement: z of the floor in the fixed frame; NOT_MEASURABLE when no floor is seen"),
+        (".metric_scale .metric_scale_source", "1.0: metres, and how that is known"),
     ],
 };
 
-/// The manual's entry.
-pub const DEPTH_SPEC: ValueSpec = ValueSpec {
-    name: "DepthImage",
-    doc: "Depth along the optical axis in metres.",
-    members: &[(".at(u, v)", "metres, or () where unknown"), (".width .height", "pixels")],
-};
+/// Methods with several arguments.
+pub const METHODS: &[ToolSpec] = &[ToolSpec {
+    path: "reconstruction.render_bev",
+    params: &[
+        Param::optional(
+            "masks",
+            Kind::AnyOf(&[Kind::Value("PerFrameMask"), Kind::ListOf(&Kind::Value("PerFrameMask"))]),
+            "",
+        ),
+        Param::optional("labels", Kind::ListOf(&TEXT), "the masks' labels"),
+        Param::optional("prompts", Kind::ListOf(&TEXT), "").about("names to segment over the frames"),
+        Param::optional("conf_threshold", Kind::Number, "0.1").about("see DepthImage.confidence"),
+        Param::optional("ref_frame", Kind::AnyOf(&[Kind::Int, Kind::Value("Frame")]), "the first")
+            .about("its forward is up on the picture"),
+        Param::optional("ego_trajectory", Kind::Bool, "true"),
+    ],
+    returns: "Picture",
+    doc: "The scene from above: still objects as named rectangles, moving ones as paths with arrows, cameras, ego path, scale bar; the \
+          description says it in words.",
+    example: "let recon = tools.Reconstruct.Reconstruct(InputImages); let bev = recon.render_bev(#{prompts: [\"mug\", \"bowl\"]}); show(bev); print(bev.description);",
+}];
 
 impl ReconstructionValue {
     /// From its parts.
@@ -64,60 +89,70 @@ impl ReconstructionValue {
         ReconstructionValue(Arc::new(inner))
     }
 
-    fn text(&self) -> String {
-        format!("Reconstruction of {} frames in {}", self.frames.len(), self.fixed_frame)
+    /// In a few words.
+    pub fn text(&self) -> String {
+        let left_out = match self.series.left_out().len() {
+            0 => String::new(),
+            n => format!(", {n} left out"),
+        };
+        format!(
+            "Reconstruction of frames {}{left_out}, frame {}",
+            per_frame::join(&self.series.indices()),
+            self.fixed_frame
+        )
     }
 }
 
-fn row(values: &[f64]) -> Dynamic {
-    values.iter().map(|v| Dynamic::from_float(*v)).collect::<Array>().into()
+impl PerFrame for ReconstructionValue {
+    const NAME: &'static str = "Reconstruction";
+
+    fn series(&self) -> &FrameSeries {
+        &self.series
+    }
+
+    fn entry(&self, position: usize) -> Result<Dynamic, ToolError> {
+        let index = self.series.frames().get(position).map_or(0, super::FrameValue::index);
+        Err(ToolError::argument(format!(
+            "a Reconstruction has several things for each frame: take .points[{index}], .depth[{index}], .intrinsics[{index}] or \
+             .extrinsics[{index}]"
+        )))
+    }
+
+    fn coordinate_frame(&self, _: usize) -> String {
+        self.fixed_frame.to_string()
+    }
 }
 
-fn intrinsics(i: &Intrinsics) -> Dynamic {
-    Dynamic::from(vec![row(&[i.fx_px, 0.0, i.cx_px]), row(&[0.0, i.fy_px, i.cy_px]), row(&[0.0, 0.0, 1.0])])
-}
-
-/// Makes the types known to `engine`.
-pub fn register(engine: &mut Engine) {
+/// Makes the type known to `engine`.
+pub fn register(engine: &mut Engine, session: &Arc<Session>) {
+    per_frame::register::<ReconstructionValue>(engine);
+    let for_ground = session.clone();
     engine
-        .register_type_with_name::<ReconstructionValue>("Reconstruction")
-        .register_get("num_frames", |r: &mut ReconstructionValue| r.frames.len() as i64)
-        .register_get("frame_indices", |r: &mut ReconstructionValue| {
-            r.frames.iter().map(|f| Dynamic::from_int(f.view().view_idx as i64)).collect::<Array>()
-        })
-        .register_get("points", |r: &mut ReconstructionValue| {
-            r.points.iter().map(|p| Dynamic::from(p.clone())).collect::<Array>()
-        })
-        .register_get("depth", |r: &mut ReconstructionValue| {
-            let depths = r.frames.iter().filter_map(|f| f.view().depth.as_ref().ok());
-            depths.map(|depth| Dynamic::from(DepthImage(depth.clone()))).collect::<Array>()
-        })
-        .register_get("intrinsics", |r: &mut ReconstructionValue| {
-            r.frames.iter().map(|f| intrinsics(&f.view().intrinsics)).collect::<Array>()
-        })
-        .register_get("extrinsics", |r: &mut ReconstructionValue| {
-            let posed = r.frames.iter().filter_map(|f| f.view().posed.as_ref().ok());
-            posed
-                .map(|posed| {
-                    let m = posed.fixed_from_camera.to_homogeneous();
-                    Dynamic::from((0..4).map(|i| row(&[m[(i, 0)], m[(i, 1)], m[(i, 2)], m[(i, 3)]])).collect::<Array>())
-                })
-                .collect::<Array>()
-        })
+        .register_get("points", |r: &mut ReconstructionValue| r.points.clone())
+        .register_get("depth", |r: &mut ReconstructionValue| PerFrameDepthValue(r.series.clone()))
+        .register_get("intrinsics", |r: &mut ReconstructionValue| PerFrameIntrinsicsValue(r.series.clone()))
+        .register_get("extrinsics", |r: &mut ReconstructionValue| r.extrinsics.clone())
+        .register_get("fixed_frame", |r: &mut ReconstructionValue| r.fixed_frame.to_string())
         .register_get("gravity_direction", |_: &mut ReconstructionValue| {
-            [0.0, 0.0, 1.0].map(Dynamic::from_float).to_vec()
+            list_of_point(&nalgebra::Point3::new(0.0, 0.0, 1.0))
+        })
+        .register_get("gravity_source", |r: &mut ReconstructionValue| ground::gravity_source(&r.fixed_frame))
+        .register_get("ground_height", move |r: &mut ReconstructionValue| -> RhaiResult<super::MeasurementValue> {
+            Ok(ground::ground_height(&for_ground, r.series.frames())?)
         })
         .register_get("metric_scale", |_: &mut ReconstructionValue| 1.0)
+        .register_get("metric_scale_source", |_: &mut ReconstructionValue| {
+            "the depth cameras measure in metres".to_owned()
+        })
         .register_fn("to_string", |r: &mut ReconstructionValue| r.text())
         .register_fn("to_debug", |r: &mut ReconstructionValue| r.text());
-    engine
-        .register_type_with_name::<DepthImage>("DepthImage")
-        .register_get("width", |d: &mut DepthImage| i64::from(d.0.width_px()))
-        .register_get("height", |d: &mut DepthImage| i64::from(d.0.height_px()))
-        .register_fn("at", |d: &mut DepthImage, u: i64, v: i64| {
-            let at = u32::try_from(u).ok().zip(u32::try_from(v).ok()).and_then(|(u, v)| d.0.at(u, v));
-            at.map_or(Dynamic::UNIT, |depth| Dynamic::from_float(f64::from(depth)))
-        })
-        .register_fn("to_string", |d: &mut DepthImage| format!("DepthImage {}x{}", d.0.width_px(), d.0.height_px()))
-        .register_fn("to_debug", |d: &mut DepthImage| format!("DepthImage {}x{}", d.0.width_px(), d.0.height_px()));
+    let [render] = METHODS else { return };
+    method::register(
+        engine,
+        session,
+        render,
+        |session, r: &ReconstructionValue, args: [Dynamic; 6]| -> Result<PictureValue, ToolError> {
+            bev::render(session, r, &args)
+        },
+    );
 }

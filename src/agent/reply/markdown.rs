@@ -1,59 +1,15 @@
-//! Reads a model's reply: four headings and one fenced cell. Tolerant in form, strict about code: only a closed block is ever run.
+//! Replies in Markdown: four headings and one fenced cell. Only a closed block is ever run.
 
-use thiserror::Error;
-
-/// What a well-formed reply says.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Reply {
-    /// What the cell is for.
-    pub purpose: String,
-    /// Why.
-    pub reasoning: String,
-    /// What comes next.
-    pub next_goal: String,
-    /// The cell.
-    pub code: String,
-    /// Said back to the model with the next feedback.
-    pub notices: Vec<String>,
-}
-
-/// Why a reply holds no cell that can be run. The text goes back to the model.
-#[derive(Clone, Debug, Error, PartialEq, Eq)]
-pub enum UnreadableReply {
-    /// Nothing but white space and thoughts.
-    #[error("the reply is empty")]
-    Empty,
-    /// No fenced block.
-    #[error("the reply has no fenced ```rhai block under **Code**; found the headings: {found}")]
-    NoCode {
-        /// Headings that were there.
-        found: String,
-    },
-    /// A block without content.
-    #[error("the ```rhai block is empty")]
-    EmptyCode,
-    /// A block that never closes: the reply was cut off.
-    #[error(
-        "the code block does not close, so the reply was cut off after {n_lines} lines of code; nothing ran. Write a shorter cell"
-    )]
-    CutOff {
-        /// Lines of code that arrived.
-        n_lines: usize,
-    },
-}
+use super::{CodeReply, UnreadableReply};
 
 const SECTIONS: [&str; 4] = ["purpose", "reasoning", "next goal", "code"];
 
-/// Reads a reply.
+/// Reads a reply whose thoughts were removed.
 ///
 /// # Errors
 /// [`UnreadableReply`], in words for the model.
-pub fn parse(text: &str) -> Result<Reply, UnreadableReply> {
-    let text = without_thoughts(text);
-    if text.trim().is_empty() {
-        return Err(UnreadableReply::Empty);
-    }
-    let pieces = split(&text)?;
+pub fn parse(text: &str) -> Result<CodeReply, UnreadableReply> {
+    let pieces = split(text)?;
     let mut notices = Vec::new();
     let is_in_code = |block: &&Block| block.section.as_deref() == Some("code");
     // A block under **Code** comes first; a model that forgot the heading is understood as well.
@@ -79,7 +35,7 @@ pub fn parse(text: &str) -> Result<Reply, UnreadableReply> {
         let found = pieces.sections.iter().find(|(section, _)| section == name);
         found.map(|(_, text)| text.trim().to_owned()).unwrap_or_default()
     };
-    Ok(Reply {
+    Ok(CodeReply {
         purpose: section("purpose"),
         reasoning: section("reasoning"),
         next_goal: section("next goal"),
@@ -88,7 +44,7 @@ pub fn parse(text: &str) -> Result<Reply, UnreadableReply> {
     })
 }
 
-impl Reply {
+impl CodeReply {
     /// The reply as it stays in the conversation: parsed parts only, so thoughts and stray text are not sent again.
     pub fn to_markdown(&self) -> String {
         format!(
@@ -156,39 +112,16 @@ fn heading(line: &str) -> Option<(&'static str, &str)> {
     })
 }
 
-/// Removes complete think blocks; a lone closing tag ends one that began before the reply, a lone opening tag never ended.
-fn without_thoughts(text: &str) -> String {
-    const TAGS: [&str; 3] = ["think", "thinking", "thought"];
-    let mut text = text.to_owned();
-    for tag in TAGS {
-        let (open, close) = (format!("<{tag}>"), format!("</{tag}>"));
-        loop {
-            match (find_ignoring_case(&text, &open), find_ignoring_case(&text, &close)) {
-                (Some(start), Some(end)) if start < end => text.replace_range(start..end + close.len(), ""),
-                (_, Some(end)) => text.replace_range(..end + close.len(), ""),
-                (Some(start), None) => text.truncate(start),
-                (None, None) => break,
-            }
-        }
-    }
-    text
-}
-
-fn find_ignoring_case(text: &str, tag: &str) -> Option<usize> {
-    text.char_indices().map(|(start, _)| start).find(|start| {
-        text.as_bytes().get(*start..start + tag.len()).is_some_and(|bytes| bytes.eq_ignore_ascii_case(tag.as_bytes()))
-    })
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::{agent::reply::read_code, llm::ChatReply};
     use proptest::prelude::*;
 
     const GOOD: &str = "**Purpose**\nMeasure.\n\n**Reasoning**\nBecause.\n\n**Next Goal**\nAnswer.\n\n**Code**\n```rhai\nlet x = 1;\n```\n";
 
     fn code(text: &str) -> Result<String, UnreadableReply> {
-        parse(text).map(|reply| reply.code)
+        read_code(&ChatReply::new(text), false).map(|reply| reply.code)
     }
 
     #[test]
@@ -196,7 +129,7 @@ mod tests {
         let reply = parse(GOOD).unwrap();
         assert_eq!(
             reply,
-            Reply {
+            CodeReply {
                 purpose: "Measure.".into(),
                 reasoning: "Because.".into(),
                 next_goal: "Answer.".into(),
@@ -250,7 +183,7 @@ mod tests {
         #[test]
         fn what_is_rendered_is_read_back(purpose in "[a-z ]{0,20}", code in "[a-z(){};=\n]{1,40}") {
             prop_assume!(!code.trim().is_empty());
-            let reply = Reply { purpose: purpose.trim().to_owned(), code: format!("{}\n", code.trim_end()), ..Reply::default() };
+            let reply = CodeReply { purpose: purpose.trim().to_owned(), code: format!("{}\n", code.trim_end()), ..CodeReply::default() };
             prop_assert_eq!(parse(&reply.to_markdown()), Ok(reply));
         }
     }

@@ -1,0 +1,82 @@
+//! Tells the client of a goal what the model is writing, while it writes.
+
+use std::sync::{Mutex, PoisonError};
+
+use super::{Event, EventSink, Stage};
+use crate::llm::{Delta, DeltaSink};
+
+/// Characters between two events: about one a second for a fast model.
+const CHARS_PER_EVENT: usize = 200;
+/// Characters of the reply's end that an event shows.
+const MAX_SHOWN_CHARS: usize = 1000;
+
+#[derive(Default)]
+struct Written {
+    text: String,
+    n_thought_chars: usize,
+    n_untold_chars: usize,
+}
+
+/// A sink whose events show how far the reply for cell `step` has come.
+pub fn sink(events: &EventSink, step: u32) -> DeltaSink {
+    let events = events.clone();
+    let written = Mutex::new(Written::default());
+    DeltaSink::new(move |delta| {
+        let mut written = written.lock().unwrap_or_else(PoisonError::into_inner);
+        match delta {
+            Delta::Restart => *written = Written::default(),
+            Delta::Text(text) => {
+                written.text.push_str(text);
+                written.n_untold_chars += text.chars().count();
+            }
+            Delta::Thinking(text) => {
+                let n_chars = text.chars().count();
+                written.n_thought_chars += n_chars;
+                written.n_untold_chars += n_chars;
+            }
+        }
+        if written.n_untold_chars >= CHARS_PER_EVENT {
+            written.n_untold_chars = 0;
+            events(Event { step, output: shown(&written), ..Event::of(Stage::Generate) });
+        }
+    })
+}
+
+/// Thoughts are counted, not shown: they are no part of the reply.
+fn shown(written: &Written) -> String {
+    if written.text.is_empty() {
+        return format!("thinking: {} characters so far", written.n_thought_chars);
+    }
+    let n_chars = written.text.chars().count();
+    match written.text.char_indices().nth(n_chars.saturating_sub(MAX_SHOWN_CHARS)) {
+        Some((start, _)) if start > 0 => format!("...{}", written.text.get(start..).unwrap_or_default()),
+        _ => written.text.clone(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::sync::Arc;
+
+    #[test]
+    fn events_come_with_the_text_and_begin_anew_on_a_restart() {
+        let told: Arc<Mutex<Vec<String>>> = Arc::default();
+        let hearing = told.clone();
+        let events: EventSink = Arc::new(move |event| {
+            assert_eq!((event.stage, event.step), (Stage::Generate, 3));
+            hearing.lock().unwrap().push(event.output);
+        });
+        let sink = sink(&events, 3);
+        let send = |delta: Delta<'_>| sink.send(delta);
+        send(Delta::Thinking(&"t".repeat(199)));
+        assert!(told.lock().unwrap().is_empty());
+        send(Delta::Thinking("ö"));
+        send(Delta::Text(&"a".repeat(200)));
+        send(Delta::Restart);
+        send(Delta::Text(&"b".repeat(1500)));
+        let expected =
+            ["thinking: 200 characters so far".to_owned(), "a".repeat(200), format!("...{}", "b".repeat(1000))];
+        assert_eq!(*told.lock().unwrap(), expected);
+    }
+}
