@@ -27,6 +27,14 @@ impl DepthMap {
         Some(DepthMap { width_px, height_px, depth_m: depth_m.into() })
     }
 
+    /// The map that [`DepthMap::depth_m`] came from, to the bit. `None` unless there are `width_px * height_px` entries, each positive,
+    /// NaN or -∞.
+    pub fn from_marked(width_px: u32, height_px: u32, depth_m: Arc<[f32]>) -> Option<DepthMap> {
+        let is_whole = depth_m.len() as u64 == u64::from(width_px) * u64::from(height_px);
+        let is_depth = |depth: &f32| *depth > 0.0 || depth.is_nan() || *depth == f32::NEG_INFINITY;
+        (is_whole && depth_m.iter().all(is_depth)).then_some(DepthMap { width_px, height_px, depth_m })
+    }
+
     /// The map with what is nearer or farther than `range_m` marked as such.
     #[must_use]
     pub fn trusted_within(&self, range_m: RangeInclusive<f32>) -> DepthMap {

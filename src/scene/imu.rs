@@ -4,6 +4,8 @@ use std::{collections::VecDeque, sync::Arc};
 
 use nalgebra::{UnitVector3, Vector3};
 
+use serde::{Deserialize, Serialize};
+
 use super::{FrameId, InputProblem, Stamp, TransformSet};
 use crate::error_code::ErrorCode;
 
@@ -23,7 +25,7 @@ const MAX_AVERAGED: f64 = 25.0;
 const BIAS_RAD: f64 = 0.005;
 
 /// One `sensor_msgs/Imu`, as far as it tells what is up.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct ImuSample {
     /// When.
     pub stamp: Stamp,

@@ -10,6 +10,8 @@ use std::{
 
 use nalgebra::{Isometry3, Matrix3, Point3, Translation3, UnitQuaternion, Vector3};
 
+use serde::{Deserialize, Serialize};
+
 use super::{FrameId, Snapshot, Stamp, View};
 
 /// Squared Mahalanobis distance within which two sightings are one thing: 99 % of three dimensions.
@@ -39,7 +41,7 @@ impl Default for MemoryConfig {
 }
 
 /// One object as it was measured in one image.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Sighting {
     /// Name.
     pub label: String,
@@ -66,7 +68,7 @@ pub struct Sighting {
 }
 
 /// What is known of an object's place since.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Status {
     /// Nothing contradicts it.
     Seen,
@@ -75,7 +77,7 @@ pub enum Status {
 }
 
 /// A remembered object.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Remembered {
     /// As it was seen last.
     pub last: Sighting,
@@ -303,12 +305,28 @@ pub struct MemoryView {
 }
 
 impl MemoryView {
+    /// With nothing noted yet.
+    pub fn new(objects: Arc<[Remembered]>, drift_m_per_sqrt_s: f64, cleared: Option<Arc<str>>) -> MemoryView {
+        MemoryView { objects, drift_m_per_sqrt_s, cleared, noted: Arc::default() }
+    }
+
     /// Notes that an object was measured; the first note of an id holds, so that a loop over `find` keeps nothing alive twice.
     pub fn note(&self, id: &str, sighting: impl FnOnce() -> Option<Sighting> + Send + 'static) {
         let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
         if noted.len() < MAX_NOTED && !noted.iter().any(|(known, _)| known == id) {
             noted.push((id.to_owned(), Box::new(sighting)));
         }
+    }
+
+    /// What was noted since the last call, with its id, in order; noting the same id later does nothing. For a question that is worked on in
+    /// another process than the one that remembers.
+    pub fn measure_noted(&self) -> Vec<(String, Sighting)> {
+        let mut noted = self.noted.lock().unwrap_or_else(PoisonError::into_inner);
+        let measured = noted.iter_mut().filter_map(|(id, deferred)| {
+            let deferred = std::mem::replace(deferred, Box::new(|| None));
+            Some((id.clone(), deferred()?))
+        });
+        measured.collect()
     }
 
     /// Everything noted so far, oldest first.

@@ -24,6 +24,7 @@ mod scene_fuzz;
 #[cfg(test)]
 mod scene_tests;
 pub mod snapshot;
+pub mod snapshot_codec;
 pub mod snapshot_plan;
 pub mod snapshot_request;
 pub mod stamp;
