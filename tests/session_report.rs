@@ -121,7 +121,8 @@ fn every_page_is_html_without_an_error() {
         let page = page_of(bytes);
         let (elements, errors) = parsed(&page);
         assert_eq!(errors, Vec::<String>::new());
-        let ids: Vec<&str> = elements.iter().filter_map(|element| element.attributes.get("id")).map(String::as_str).collect();
+        let ids: Vec<&str> =
+            elements.iter().filter_map(|element| element.attributes.get("id")).map(String::as_str).collect();
         assert_eq!(ids, Vec::<&str>::new(), "nothing is referred to");
         assert!(page.starts_with("<!DOCTYPE html>\n<html lang=\"en\">"));
     }
@@ -195,19 +196,50 @@ fn the_map_is_to_scale() {
         .collect();
     let [(from_m, from), .., (to_m, to)] = ticks[..] else { panic!("{ticks:?}") };
     let per_m = (to - from) / (to_m - from_m);
-    let measured = recorded.outcome.answer.as_ref().unwrap().evidence.iter().find(|item| item.points_m.len() == 2).unwrap();
+    let measured =
+        recorded.outcome.answer.as_ref().unwrap().evidence.iter().find(|item| item.points_m.len() == 2).unwrap();
     let [a, b] = [0, 1].map(|index| measured.points_m[index].to_point());
     let length_m = (a.x - b.x).hypot(a.y - b.y);
     assert!((drawn / per_m - length_m).abs() < 0.002, "{} against {length_m}", drawn / per_m);
     let names: Vec<&str> = all(&elements, "text").iter().map(|element| element.text.as_str()).collect();
-    assert!(names.contains(&"mug") && names.contains(&"bowl") && names.contains(&"camera") && names.contains(&"base_link"));
+    assert!(
+        names.contains(&"mug") && names.contains(&"bowl") && names.contains(&"camera") && names.contains(&"base_link")
+    );
 }
 
 /// Fields that hold words of people, models and scripts.
 const WORDS: &[&str] = &[
-    "question", "purpose", "source", "stdout", "text", "thinking", "message", "label", "id", "role", "camera", "method",
-    "name", "summary", "model", "frame", "segmenter", "code", "value", "output", "words", "session_id", "version",
-    "choices", "items", "models", "format_name", "error", "unit", "target_frame", "interface",
+    "question",
+    "purpose",
+    "source",
+    "stdout",
+    "text",
+    "thinking",
+    "message",
+    "label",
+    "id",
+    "role",
+    "camera",
+    "method",
+    "name",
+    "summary",
+    "model",
+    "frame",
+    "segmenter",
+    "code",
+    "value",
+    "output",
+    "words",
+    "session_id",
+    "version",
+    "choices",
+    "items",
+    "models",
+    "format_name",
+    "error",
+    "unit",
+    "target_frame",
+    "interface",
 ];
 
 fn with_words(value: &mut Value, words: &str) {

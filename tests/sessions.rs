@@ -226,8 +226,13 @@ fn a_goal_that_nobody_waits_for_leaves_a_whole_file() {
     let app = robot::app(parameters(dir.path()), Arc::new(ScriptedModel::new("slow", [Turn::Hang])));
     block_on(async {
         let now = std::time::Instant::now();
-        let asking =
-            app.clone().ask(question("d", "?"), now, now + Duration::from_secs(60), Arc::new(|_| {}), CancellationToken::new());
+        let asking = app.clone().ask(
+            question("d", "?"),
+            now,
+            now + Duration::from_secs(60),
+            Arc::new(|_| {}),
+            CancellationToken::new(),
+        );
         let _ = tokio::time::timeout(Duration::from_millis(300), asking).await;
     });
     assert!(app.flush_records(Duration::from_secs(60)));
@@ -415,10 +420,7 @@ fn files_that_are_none_say_what_they_are() {
     check(b"hello", "this is no session of spatialclaw: it is no MCAP");
     let mut empty = mcap::Writer::new(std::io::Cursor::new(Vec::new())).unwrap();
     empty.finish().unwrap();
-    check(
-        empty.into_inner().get_ref(),
-        "this is no session of spatialclaw: it has no message on /spatialclaw/session",
-    );
+    check(empty.into_inner().get_ref(), "this is no session of spatialclaw: it has no message on /spatialclaw/session");
     let missing = Recorded::read(Path::new("/nowhere/x.mcap")).unwrap_err();
     assert!(missing.to_string().starts_with("cannot read /nowhere/x.mcap: "), "{missing}");
 }

@@ -28,8 +28,7 @@ pub(super) fn read(reader: &mut Reader) -> RecordParameters {
     if dir.trim().is_empty() {
         reader.reject("record.dir", &ParameterValue::String(dir.clone()), "a directory");
     }
-    let max_files =
-        reader.integer("record.max_files", 200, 1..=100_000, "Session files kept; the oldest are removed.");
+    let max_files = reader.integer("record.max_files", 200, 1..=100_000, "Session files kept; the oldest are removed.");
     let max_megabytes = reader.integer(
         "record.max_megabytes",
         4096,
@@ -43,7 +42,9 @@ impl RecordParameters {
     /// As the recorder knows them. Without a home, `~` stays as it is written.
     pub fn to_recorder(&self, home: Option<&Path>) -> RecorderConfig {
         let below_home = match self.dir.strip_prefix('~') {
-            Some(rest) if rest.is_empty() || rest.starts_with('/') => home.map(|home| home.join(rest.trim_start_matches('/'))),
+            Some(rest) if rest.is_empty() || rest.starts_with('/') => {
+                home.map(|home| home.join(rest.trim_start_matches('/')))
+            }
             _ => None,
         };
         RecorderConfig {

@@ -243,10 +243,7 @@ impl Reading {
         let damaged = |reason: String| FileError::Damaged(format!("the snapshot cannot be read: {reason}"));
         let mut bytes = Vec::new();
         let decoder = zstd::Decoder::new(data).map_err(|error| damaged(error.to_string()))?;
-        decoder
-            .take(MAX_RECORD_BYTES as u64)
-            .read_to_end(&mut bytes)
-            .map_err(|error| damaged(error.to_string()))?;
+        decoder.take(MAX_RECORD_BYTES as u64).read_to_end(&mut bytes).map_err(|error| damaged(error.to_string()))?;
         let snapshot = snapshot_codec::decode(&bytes).map_err(|error| damaged(error.to_string()))?;
         self.recorded.snapshot = Some(snapshot);
         Ok(())
@@ -269,7 +266,8 @@ struct Layout {
 }
 
 fn parse<T: DeserializeOwned>(topic: &str, data: &[u8]) -> Result<T, FileError> {
-    serde_json::from_slice(data).map_err(|error| FileError::Damaged(format!("a message on {topic} cannot be read: {error}")))
+    serde_json::from_slice(data)
+        .map_err(|error| FileError::Damaged(format!("a message on {topic} cannot be read: {error}")))
 }
 
 /// Whether the two texts and the data of an attachment lie within it: two times (8 + 8), name and type with their lengths (4 each),

@@ -90,8 +90,7 @@ fn show(app: &App, rendered: &RenderedView, colors: Vec<u8>) {
         binning: [0, 0],
         roi: RegionOfInterest::default(),
     };
-    let (moving, fixed): (Vec<_>, Vec<_>) =
-        tabletop::transforms(true).samples().partition(|(_, is_static)| !is_static);
+    let (moving, fixed): (Vec<_>, Vec<_>) = tabletop::transforms(true).samples().partition(|(_, is_static)| !is_static);
     for (transforms, is_static) in [(moving, false), (fixed, true)] {
         let transforms: Vec<_> = transforms.into_iter().map(|(transform, _)| transform).collect();
         assert_eq!(app.push_transforms(&transforms, is_static), vec![]);
@@ -124,7 +123,8 @@ fn shaded(rendered: &RenderedView) -> Vec<u8> {
         .flat_map(|i| {
             let slope = |j: usize| depth(i).zip(depth(j)).map_or(0.0, |(here, there)| there - here);
             let light = (0.8 - 12.0 * slope(i + 1) - 4.0 * slope(i + width)).clamp(0.45, 1.1);
-            let color = if depth(i).is_none() { [60.0; 3] } else { COLORS[rendered.label_ids[i] as usize % COLORS.len()] };
+            let color =
+                if depth(i).is_none() { [60.0; 3] } else { COLORS[rendered.label_ids[i] as usize % COLORS.len()] };
             color.map(|channel| (channel * light).min(255.0) as u8)
         })
         .collect()
@@ -168,5 +168,7 @@ pub fn ask(app: &Arc<App>, question: &Question) -> Outcome {
 
 /// A reply in the form of the code interface.
 pub fn cell(purpose: &str, code: &str) -> String {
-    format!("**Purpose**\n{purpose}\n\n**Reasoning**\nNone.\n\n**Next Goal**\nNone.\n\n**Code**\n```rhai\n{code}\n```\n")
+    format!(
+        "**Purpose**\n{purpose}\n\n**Reasoning**\nNone.\n\n**Next Goal**\nNone.\n\n**Code**\n```rhai\n{code}\n```\n"
+    )
 }

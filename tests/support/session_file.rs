@@ -71,7 +71,8 @@ impl SessionFile {
         }
         for (sequence, message) in self.messages.iter().enumerate() {
             let schema_id = writer.add_schema(&message.schema_name, &message.schema_encoding, &message.schema).unwrap();
-            let channel_id = writer.add_channel(schema_id, &message.topic, &message.encoding, &BTreeMap::new()).unwrap();
+            let channel_id =
+                writer.add_channel(schema_id, &message.topic, &message.encoding, &BTreeMap::new()).unwrap();
             let header = mcap::records::MessageHeader {
                 channel_id,
                 sequence: sequence as u32,

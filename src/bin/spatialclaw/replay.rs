@@ -66,7 +66,11 @@ pub fn run(args: Vec<OsString>, out: &mut dyn Write) -> Result<(), Failure> {
     if let Some(output) = output {
         fs::write(output, format!("{}\n", replayed.canonical))?;
     }
-    if is_json { writeln!(out, "{:#}", to_json(&replayed))? } else { writeln!(out, "{replayed}")? }
+    if is_json {
+        writeln!(out, "{:#}", to_json(&replayed))?
+    } else {
+        writeln!(out, "{replayed}")?
+    }
     let code = match replayed.verdict {
         Verdict::Same => return Ok(()),
         Verdict::Differs => DIFFERS,

@@ -80,7 +80,9 @@ impl SessionFile {
             known_messages: HashSet::new(),
             known_pictures: HashSet::new(),
         };
-        started.mcap.write_metadata(&mcap::records::Metadata { name: "spatialclaw".to_owned(), metadata: facts(session) })?;
+        started
+            .mcap
+            .write_metadata(&mcap::records::Metadata { name: "spatialclaw".to_owned(), metadata: facts(session) })?;
         started.json(topic::SESSION, session.accepted_nanos, session)?;
         // A file that cannot even hold this is found out now.
         started.mcap.flush()?;
@@ -92,7 +94,9 @@ impl SessionFile {
         let stamp_nanos = at.stamp_nanos;
         match entry {
             Entry::Snapshot(snapshot) => self.snapshot(snapshot),
-            Entry::Event(event) => self.json(topic::EVENT, stamp_nanos, &EventRecord::new(event, at.elapsed.as_secs_f64())),
+            Entry::Event(event) => {
+                self.json(topic::EVENT, stamp_nanos, &EventRecord::new(event, at.elapsed.as_secs_f64()))
+            }
             Entry::Request { call, role, model, request } => self.request(at, *call, role, model, request),
             Entry::Reply { call, role, model, said, took } => {
                 self.json(topic::REPLY, stamp_nanos, &ReplyRecord::new(*call, role, model, said, *took))

@@ -185,3 +185,69 @@ impl SessionSink for Tape {
         measured
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+
+    use image::RgbImage;
+
+    use super::*;
+    use crate::{agent::Stage, kernel::CellStatus, llm::Picture};
+
+    fn tape(jobs: SyncSender<Job>) -> Tape {
+        Tape {
+            key: 0,
+            jobs,
+            accepted_at: Instant::now(),
+            accepted_nanos: 0,
+            next_call: AtomicU64::new(0),
+            n_left_out: AtomicU64::new(0),
+            waiting_bytes: Arc::default(),
+            has_ended: AtomicBool::new(false),
+        }
+    }
+
+    fn report(side_px: u32) -> CellReport {
+        CellReport {
+            status: CellStatus::Completed,
+            stdout: String::new(),
+            value: None,
+            variables: Vec::new(),
+            pictures: vec![Picture { label: String::new(), image: Arc::new(RgbImage::new(side_px, side_px)) }],
+            submission: None,
+            n_tool_calls: 0,
+            elapsed: Duration::ZERO,
+        }
+    }
+
+    /// A disk that never comes back: nobody takes anything out of the queue.
+    #[test]
+    fn a_goal_never_waits_for_a_writer_that_hangs() {
+        let (jobs, waiting) = mpsc::sync_channel(3);
+        let tape = tape(jobs);
+        for _ in 0..100 {
+            tape.hear(Entry::Event(Event::of(Stage::Run)));
+        }
+        assert_eq!(tape.n_left_out.load(Ordering::Relaxed), 97);
+        tape.end(None);
+        tape.hear(Entry::Event(Event::of(Stage::Run)));
+        let heard: Vec<Job> = waiting.iter().take(4).collect();
+        assert!(matches!(heard.last(), Some(Job::End { n_left_out: 97, outcome: None, .. })));
+    }
+
+    #[test]
+    fn pictures_that_wait_are_bounded_in_bytes() {
+        let (jobs, waiting) = mpsc::sync_channel(1000);
+        let tape = tape(jobs);
+        // 12 MiB each: 21 fit into 256 MiB.
+        for _ in 0..30 {
+            tape.hear(Entry::Report { id: 1, report: report(2048) });
+        }
+        assert_eq!(tape.n_left_out.load(Ordering::Relaxed), 9);
+        assert_eq!(waiting.try_iter().count(), 21);
+        assert_eq!(tape.waiting_bytes.load(Ordering::Relaxed), 0, "what was taken out no longer counts");
+        tape.hear(Entry::Report { id: 1, report: report(2048) });
+        assert_eq!(waiting.try_iter().count(), 1);
+    }
+}

@@ -235,7 +235,13 @@ impl UsageRecord {
 
 impl ReplyRecord {
     /// What came of call `call` to the model that plays `role`.
-    pub fn new(call: u64, role: &str, model: &str, said: &Result<ChatReply, ModelError>, took: Duration) -> ReplyRecord {
+    pub fn new(
+        call: u64,
+        role: &str,
+        model: &str,
+        said: &Result<ChatReply, ModelError>,
+        took: Duration,
+    ) -> ReplyRecord {
         let empty = ReplyRecord {
             call,
             role: role.to_owned(),
@@ -255,11 +261,9 @@ impl ReplyRecord {
                 usage: reply.usage.into(),
                 ..empty
             },
-            Err(error) => ReplyRecord {
-                error: Some(error.to_string()),
-                error_detail: serde_json::to_string(error).ok(),
-                ..empty
-            },
+            Err(error) => {
+                ReplyRecord { error: Some(error.to_string()), error_detail: serde_json::to_string(error).ok(), ..empty }
+            }
         }
     }
 
@@ -267,10 +271,8 @@ impl ReplyRecord {
     pub fn to_said(&self, model_name: &str) -> Result<ChatReply, ModelError> {
         if let Some(text) = &self.error {
             let detail = self.error_detail.as_deref().and_then(|detail| serde_json::from_str(detail).ok());
-            return Err(detail.unwrap_or_else(|| ModelError::Unavailable {
-                model: model_name.to_owned(),
-                reason: text.clone(),
-            }));
+            return Err(detail
+                .unwrap_or_else(|| ModelError::Unavailable { model: model_name.to_owned(), reason: text.clone() }));
         }
         Ok(ChatReply {
             text: self.text.clone(),

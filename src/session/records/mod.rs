@@ -15,8 +15,8 @@ pub use answer::{
 };
 pub use cell::{CellErrorRecord, CellRecord, EventRecord, ReportRecord, SubmissionRecord, VariableRecord};
 pub use conversation::{
-    MessageRecord, PictureRecord, PictureRefRecord, ReplyRecord, RequestRecord, StampRecord, TimeRecord, ToolCallRecord,
-    UsageRecord,
+    MessageRecord, PictureRecord, PictureRefRecord, ReplyRecord, RequestRecord, StampRecord, TimeRecord,
+    ToolCallRecord, UsageRecord,
 };
 pub use goal::{GoalRecord, LimitsRecord, ModelRecord, SessionRecord};
 pub use schema::{Real, Schema};

@@ -95,7 +95,11 @@ pub(super) fn report_lines(report: &ReportRecord) -> String {
         let _ = writeln!(lines, "variable {} ({mark}): {}", variable.name, variable.summary);
     }
     for picture in &report.pictures {
-        let _ = writeln!(lines, "picture: {} ({}x{} px, {})", picture.label, picture.width_px, picture.height_px, picture.sha256);
+        let _ = writeln!(
+            lines,
+            "picture: {} ({}x{} px, {})",
+            picture.label, picture.width_px, picture.height_px, picture.sha256
+        );
     }
     let _ = writeln!(lines, "tool calls: {}", report.n_tool_calls);
     if let Some(submission) = &report.submission {
@@ -113,7 +117,11 @@ pub(super) fn outcome_lines(outcome: &OutcomeRecord) -> String {
 pub(super) fn message_lines(message: &MessageRecord) -> String {
     let mut lines = format!("{}: {}\n", message.role, message.text);
     for picture in &message.pictures {
-        let _ = writeln!(lines, "picture: {} ({}x{} px, {})", picture.label, picture.width_px, picture.height_px, picture.sha256);
+        let _ = writeln!(
+            lines,
+            "picture: {} ({}x{} px, {})",
+            picture.label, picture.width_px, picture.height_px, picture.sha256
+        );
     }
     for call in &message.tool_calls {
         let _ = writeln!(lines, "call {}: {}({})", call.id, call.name, call.arguments);

@@ -38,7 +38,9 @@ const MAX_CELL: Duration = Duration::from_secs(600);
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum ReplayError {
     /// Parts of it are missing.
-    #[error("{0} parts of the session were left out when it was recorded, so it cannot be run again; record on a faster disk")]
+    #[error(
+        "{0} parts of the session were left out when it was recorded, so it cannot be run again; record on a faster disk"
+    )]
     LeftOut(u64),
     /// There is nothing to run.
     #[error("the question was refused before there was anything to see ({0}), so there is nothing to run again")]
@@ -175,7 +177,10 @@ impl fmt::Display for Replayed {
             Verdict::Same => write!(f, "same: {n_cells} cells, {n_requests} requests and the answer, to the byte"),
             Verdict::Differs => {
                 let n_differences = self.differences.len();
-                write!(f, "differs: {n_differences} differences in {n_cells} cells, {n_requests} requests and the answer")
+                write!(
+                    f,
+                    "differs: {n_differences} differences in {n_cells} cells, {n_requests} requests and the answer"
+                )
             }
             Verdict::SameSoFar(reason) => {
                 write!(f, "same so far: {n_cells} cells and {n_requests} requests, to the byte; {reason}")

@@ -85,7 +85,8 @@ impl Tape {
         let mut state = self.state();
         let n_cells = state.cells.len();
         if let Some(outcome) = &outcome {
-            let [recorded, now] = [&self.outcome, outcome].map(|end| outcome_lines(&canonical::outcome_without_time(end)));
+            let [recorded, now] =
+                [&self.outcome, outcome].map(|end| outcome_lines(&canonical::outcome_without_time(end)));
             if recorded != now {
                 state.differences.push(Difference::of_result("the answer", &recorded, &now));
             }
@@ -134,10 +135,12 @@ impl Tape {
         let hash = self.hashes.of_request(request);
         let mut state = self.state();
         state.n_requests += 1;
-        let unused =
-            |state: &State, position: usize| state.is_used.get(position).is_some_and(|is_used| !is_used);
+        let unused = |state: &State, position: usize| state.is_used.get(position).is_some_and(|is_used| !is_used);
         let of_role = || {
-            self.calls.iter().enumerate().filter(|(position, call)| call.request.role == role && unused(&state, *position))
+            self.calls
+                .iter()
+                .enumerate()
+                .filter(|(position, call)| call.request.role == role && unused(&state, *position))
         };
         let same = of_role().find(|(_, call)| call.request.sha256 == hash);
         let (position, call) = match same.or_else(|| of_role().next()) {
@@ -210,7 +213,8 @@ impl SessionSink for Tape {
         if let Some(elapsed_nanos) = recorded.and_then(|recorded| recorded.elapsed_nanos) {
             report.elapsed = Duration::from_nanos(elapsed_nanos);
         }
-        let is_same = recorded.is_some_and(|recorded| canonical::without_time(recorded) == canonical::without_time(&now));
+        let is_same =
+            recorded.is_some_and(|recorded| canonical::without_time(recorded) == canonical::without_time(&now));
         if !is_same {
             let recorded = recorded.map(report_lines).unwrap_or_default();
             let place = format!("what came of cell {}", cell.id);

@@ -28,7 +28,9 @@ fn token(rest: &str, first: char) -> (usize, Option<&'static str>) {
         '/' if rest.starts_with("//") => (run(&|c| c != '\n'), Some("<i class=\"c\">")),
         '#' if !rest.starts_with("#{") => (run(&|c| c != '\n'), Some("<i class=\"c\">")),
         '"' | '`' => (quoted(rest, first), Some("<i class=\"s\">")),
-        c if c.is_ascii_digit() => (run(&|c| c.is_ascii_alphanumeric() || c == '.' || c == '_'), Some("<i class=\"n\">")),
+        c if c.is_ascii_digit() => {
+            (run(&|c| c.is_ascii_alphanumeric() || c == '.' || c == '_'), Some("<i class=\"n\">"))
+        }
         c if c.is_alphabetic() || c == '_' => {
             let length = run(&|c| c.is_alphanumeric() || c == '_');
             let is_keyword = rest.get(..length).is_some_and(|word| KEYWORDS.contains(&word));

@@ -16,7 +16,8 @@ use crate::{
 const JPEG_QUALITY: u8 = 85;
 
 pub(super) fn write(page: &mut Html, recorded: &Recorded) {
-    let records: &[EvidenceRecord] = recorded.outcome.answer.as_ref().map(|answer| &answer.evidence[..]).unwrap_or_default();
+    let records: &[EvidenceRecord] =
+        recorded.outcome.answer.as_ref().map(|answer| &answer.evidence[..]).unwrap_or_default();
     let Some(snapshot) = &recorded.snapshot else {
         page.raw("<h2>What could be seen</h2>\n<p>The question was refused before there was an image.</p>\n");
         return;
@@ -26,7 +27,8 @@ pub(super) fn write(page: &mut Html, recorded: &Recorded) {
     page.raw("<div class=\"wide\">\n");
     for view in shown_views(snapshot, &evidence) {
         let drawn = evidence_picture(snapshot, view, &evidence, "");
-        let caption = format!("{}, InputImages[{}], {} s, frame {}", view.camera, view.view_idx, view.stamp, view.optical_frame);
+        let caption =
+            format!("{}, InputImages[{}], {} s, frame {}", view.camera, view.view_idx, view.stamp, view.optical_frame);
         figure(page, &drawn, &caption);
     }
     if let Some(drawing) = map::draw(snapshot, &evidence) {
@@ -50,16 +52,23 @@ fn shown_views<'a>(snapshot: &'a Snapshot, evidence: &[Evidence]) -> Vec<&'a Vie
 
 fn table(page: &mut Html, records: &[EvidenceRecord]) {
     page.raw("<div class=\"scroll\">\n<table>\n<thead><tr><th>what</th><th>part</th><th>camera</th><th>place</th>");
-    page.raw("<th>one standard deviation</th><th>size</th><th class=\"number\">pixels</th><th class=\"number\">score</th>");
+    page.raw(
+        "<th>one standard deviation</th><th>size</th><th class=\"number\">pixels</th><th class=\"number\">score</th>",
+    );
     page.raw("<th>measured</th><th>method</th></tr></thead>\n<tbody>\n");
     for record in records {
         let (at, size) = (&record.place.position_m, &record.size_m);
         page.between("<tr><td>", &record.id, "</td>").between("<td>", &record.role, "</td>");
         page.between("<td>", &record.camera, "</td>");
-        page.between("<td>", format!("({:.3}, {:.3}, {:.3}) m in {}", at.x.0, at.y.0, at.z.0, record.place.frame), "</td>");
+        page.between(
+            "<td>",
+            format!("({:.3}, {:.3}, {:.3}) m in {}", at.x.0, at.y.0, at.z.0, record.place.frame),
+            "</td>",
+        );
         page.between("<td>", deviations(&record.place), "</td>");
         let has_size = size.x.0 > 0.0 || size.y.0 > 0.0 || size.z.0 > 0.0;
-        let size = if has_size { format!("{:.3} × {:.3} × {:.3} m", size.x.0, size.y.0, size.z.0) } else { String::new() };
+        let size =
+            if has_size { format!("{:.3} × {:.3} × {:.3} m", size.x.0, size.y.0, size.z.0) } else { String::new() };
         page.between("<td>", size, "</td>").between("<td class=\"number\">", record.n_pixels, "</td>");
         page.between("<td class=\"number\">", format!("{:.2}", record.score.0), "</td>");
         page.between("<td>", record.quantity.as_ref().map_or("", |quantity| quantity.text.as_str()), "</td>");
@@ -83,7 +92,11 @@ pub(super) fn shown(page: &mut Html, recorded: &Recorded, pictures: &[PictureRef
         match recorded.pictures.get(&reference.sha256).filter(|found| is_jpeg(&found.data)) {
             Some(found) => picture(page, &found.data, (found.width_px, found.height_px), &reference.label),
             None => {
-                page.between("<p class=\"soft\">", format!("{} (the picture is not in the file)", reference.label), "</p>\n");
+                page.between(
+                    "<p class=\"soft\">",
+                    format!("{} (the picture is not in the file)", reference.label),
+                    "</p>\n",
+                );
             }
         }
     }

@@ -82,7 +82,10 @@ mod tests {
 
     #[test]
     fn everything_that_could_be_markup_is_escaped() {
-        assert_eq!(escaped("<a href='x' b=\"y\">&amp;\0</a>"), "&lt;a href=&#39;x&#39; b=&quot;y&quot;&gt;&amp;amp;\u{FFFD}&lt;/a&gt;");
+        assert_eq!(
+            escaped("<a href='x' b=\"y\">&amp;\0</a>"),
+            "&lt;a href=&#39;x&#39; b=&quot;y&quot;&gt;&amp;amp;\u{FFFD}&lt;/a&gt;"
+        );
         let mut html = Html::default();
         html.raw("<p").attribute("title", "\"><script>").raw(">");
         assert_eq!(html.into_string(), "<p title=\"&quot;&gt;&lt;script&gt;\">");

@@ -96,7 +96,13 @@ pub(super) fn draw(snapshot: &Snapshot, evidence: &[Evidence]) -> Option<Html> {
     for mark in &marked {
         if let (Some(quantity), [from, to]) = (&mark.evidence.quantity, mark.evidence.points_m.as_slice()) {
             let ends = [from, to].map(|point| flat(&(mark.fixed_from_evidence * point)));
-            label(&mut svg, "value", [0, 1].map(|axis| ends.iter().map(|end| end.get(axis).copied().unwrap_or(0.0)).sum::<f64>() / 2.0), &scale, &quantity.to_string());
+            label(
+                &mut svg,
+                "value",
+                [0, 1].map(|axis| ends.iter().map(|end| end.get(axis).copied().unwrap_or(0.0)).sum::<f64>() / 2.0),
+                &scale,
+                &quantity.to_string(),
+            );
         }
     }
     svg.raw("</svg>");
@@ -144,8 +150,8 @@ fn outlines_of(view: &View) -> Vec<Outline> {
         let corners_m = convex_hull(&without_strays(points_m));
         let extent_m = |axis: usize| {
             let values = corners_m.iter().filter_map(|corner| corner.get(axis));
-            let (low, high) =
-                values.fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
+            let (low, high) = values
+                .fold((f64::INFINITY, f64::NEG_INFINITY), |(low, high), value| (low.min(*value), high.max(*value)));
             high - low
         };
         if corners_m.len() >= 3 && extent_m(0) <= MAX_EXTENT_M && extent_m(1) <= MAX_EXTENT_M {
@@ -288,12 +294,15 @@ fn draw_evidence(svg: &mut Html, mark: &Marked, scale: &Scale) {
         polygon(svg, class, &corners_m, scale, &title);
         two_sigma(svg, mark, scale);
     }
-    let points: Vec<[f64; 2]> = evidence.points_m.iter().map(|point| flat(&(mark.fixed_from_evidence * point))).collect();
+    let points: Vec<[f64; 2]> =
+        evidence.points_m.iter().map(|point| flat(&(mark.fixed_from_evidence * point))).collect();
     if let [from, to] = points[..] {
         line(svg, "measured", [scale.x(from[0]), scale.y(from[1])], [scale.x(to[0]), scale.y(to[1])]);
     }
     for [x_m, y_m] in points.into_iter().filter(|point| point.iter().all(|value| value.is_finite())) {
-        svg.raw("<circle class=\"point\" r=\"3.5\"").attribute("cx", number(scale.x(x_m))).attribute("cy", number(scale.y(y_m)));
+        svg.raw("<circle class=\"point\" r=\"3.5\"")
+            .attribute("cx", number(scale.x(x_m)))
+            .attribute("cy", number(scale.y(y_m)));
         svg.raw("/>");
     }
 }

@@ -59,7 +59,8 @@ fn steps(recorded: &Recorded) -> Vec<Step<'_>> {
             }
             What::Event(position) => {
                 // What is told after a reply and before the next cell is about a reply without one.
-                let event = recorded.events.get(position).filter(|event| event.stage == "Observe" && !next.replies.is_empty());
+                let event =
+                    recorded.events.get(position).filter(|event| event.stage == "Observe" && !next.replies.is_empty());
                 next.told.extend(event.map(|event| event.output.as_str()));
             }
             What::Request(_) => {}
@@ -84,11 +85,18 @@ fn write_step(page: &mut Html, recorded: &Recorded, step: &Step, is_open: bool) 
     }
     if let Some(report) = step.report {
         let is_good = report.status == "completed";
-        let submitted = report.submission.as_ref().map(|submission| if submission.answer.is_some() { "answered" } else { "refused" });
+        let submitted = report
+            .submission
+            .as_ref()
+            .map(|submission| if submission.answer.is_some() { "answered" } else { "refused" });
         page.raw(if is_good { "<span class=\"chip good\">" } else { "<span class=\"chip bad\">" });
         page.text(submitted.unwrap_or(&report.status).replace('_', " ")).raw("</span>");
         if let Some(nanos) = report.elapsed_nanos {
-            page.between("<span class=\"meta\">", format!("{:.3} s, {} tool calls", nanos as f64 * 1e-9, report.n_tool_calls), "</span>");
+            page.between(
+                "<span class=\"meta\">",
+                format!("{:.3} s, {} tool calls", nanos as f64 * 1e-9, report.n_tool_calls),
+                "</span>",
+            );
         }
     }
     page.raw("</summary>\n<div>\n");
@@ -123,7 +131,11 @@ fn write_report(page: &mut Html, recorded: &Recorded, report: &ReportRecord) {
         page.raw("<h3>Variables</h3>\n<div class=\"scroll\">\n<table>\n<tbody>\n");
         for variable in &report.variables {
             let mark = if variable.is_new { "new" } else { "changed" };
-            page.between("<tr><td><code>", &variable.name, "</code></td>").between("<td class=\"soft\">", mark, "</td>");
+            page.between("<tr><td><code>", &variable.name, "</code></td>").between(
+                "<td class=\"soft\">",
+                mark,
+                "</td>",
+            );
             page.between("<td>", &variable.summary, "</td></tr>\n");
         }
         page.raw("</tbody>\n</table>\n</div>\n");
@@ -164,7 +176,11 @@ fn write_reply(page: &mut Html, reply: &ReplyRecord) {
         page.between("<p class=\"error\">", error, "</p>\n");
     }
     if !reply.thinking.trim().is_empty() {
-        page.raw("<h3>Thinking</h3>\n").between("<pre class=\"words\">\n", reply.thinking.trim(), "</pre>\n<h3>Reply</h3>\n");
+        page.raw("<h3>Thinking</h3>\n").between(
+            "<pre class=\"words\">\n",
+            reply.thinking.trim(),
+            "</pre>\n<h3>Reply</h3>\n",
+        );
     }
     if !reply.text.trim().is_empty() {
         page.between("<pre class=\"words\">\n", reply.text.trim(), "</pre>\n");

@@ -64,7 +64,9 @@ fn chart(page: &mut Html, bars: &[Bar], elapsed_secs: Option<f64>) {
     for quarter in 0..=4 {
         let secs = all_secs * f64::from(quarter) / 4.0;
         let anchor = ["start", "middle", "middle", "middle", "end"].get(quarter as usize).copied().unwrap_or("middle");
-        page.raw("<line class=\"grid\"").attribute("x1", format!("{:.1}", x(secs))).attribute("x2", format!("{:.1}", x(secs)));
+        page.raw("<line class=\"grid\"")
+            .attribute("x1", format!("{:.1}", x(secs)))
+            .attribute("x2", format!("{:.1}", x(secs)));
         page.attribute("y1", TOP - 6.0).attribute("y2", format!("{height:.0}")).raw("/>");
         page.raw("<text y=\"12\"").attribute("x", format!("{:.1}", x(secs))).attribute("text-anchor", anchor).raw(">");
         page.text(format!("{secs:.3} s")).raw("</text>");
