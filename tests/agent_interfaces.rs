@@ -112,7 +112,7 @@ fn native_tool_calls_measure_in_one_kernel() {
         calls(&[
             find("mug"),
             ("Geometry_height", json!({"a": {"ref": "r1"}})),
-            ("show", json!({"picture": {"ref": "r1"}, "label": "mug"})),
+            ("show", json!({"pictures": {"ref": "r1"}, "label": "mug"})),
         ]),
         calls(&[answer("r2")]),
     ];

@@ -274,7 +274,8 @@ fn unknown_names_are_refused_with_what_was_meant() {
         ("if false { nosuch(); }", "1:12 function `nosuch` does not exist"),
         (
             "fn never() { tools.Nope.x() }",
-            "1:20 `tools.Nope` does not exist; there are tools.Geometry, tools.Reconstruct, tools.SAM3, tools.Scene, tools.TF",
+            "1:20 `tools.Nope` does not exist; there are tools.Draw, tools.Geometry, tools.Graph, tools.Mask, tools.OCR, \
+             tools.Reconstruct, tools.SAM3, tools.Scene, tools.TF, tools.Time",
         ),
     ]);
 }
@@ -580,10 +581,16 @@ fn pictures_are_shown_up_to_the_limit() {
     let report =
         bench.run("show(InputImages[-1], \"now\"); show(tools.SAM3.segment_image_by_text(InputImages[-1], \"mug\"));");
     let labels: Vec<&str> = report.pictures.iter().map(|picture| picture.label.as_str()).collect();
-    assert_eq!(labels, ["now", "mug in frame 0 (front)"]);
-    let n_tinted = |label: usize| report.pictures[label].image.pixels().filter(|pixel| pixel.0 != [90, 90, 90]).count();
+    assert_eq!(labels, ["now", "0: mug in frame 0 (camera front at 12.300)"]);
+    // A strip with the label lies beneath.
+    let n_tinted = |label: usize| {
+        let image = &report.pictures[label].image;
+        let height = front_view().image.height();
+        image.enumerate_pixels().filter(|(_, v, pixel)| *v < height && pixel.0 != [90, 90, 90]).count()
+    };
     let n_mug = front_view().labels.unwrap().ids.iter().filter(|id| **id == MUG).count();
-    assert_eq!((n_tinted(0), n_tinted(1)), (0, n_mug));
+    assert_eq!(n_tinted(0), 0);
+    assert!(n_tinted(1) >= n_mug && n_tinted(1) < 2 * n_mug, "{} of {n_mug}", n_tinted(1));
     let report = bench.run("for i in range(5) { show(InputImages[0]); }");
     assert_eq!(report.pictures.len(), 2);
     assert_eq!(report.stdout, "[3 pictures left out; one cell shows at most 2]\n");

@@ -259,7 +259,10 @@ fn plain_functions_take_any_shape() {
     }
     // Opposite directions: half a turn about an axis across.
     bench.prints("let r = tools.Geometry.rotation_matrix_from_vectors([1, 1, 0], [-1, -1, 0]);");
-    let turned = says(&mut bench, "tools.Geometry.transform_points([1, 1, 0], [r[0] + [0], r[1] + [0], r[2] + [0]])");
+    let turned = says(
+        &mut bench,
+        "tools.Geometry.transform_points([1, 1, 0], [r[0].tolist() + [0], r[1].tolist() + [0], r[2].tolist() + [0]])",
+    );
     let turned: Vec<f64> = turned.trim_matches(['[', ']']).split(", ").map(|number| number.parse().unwrap()).collect();
     assert!((turned[0] + 1.0).abs() < 1e-9 && (turned[1] + 1.0).abs() < 1e-9 && turned[2].abs() < 1e-9, "{turned:?}");
     assert!(

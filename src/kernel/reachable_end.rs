@@ -107,6 +107,10 @@ impl Search<'_> {
             .filter(|function| function.name == name)
             .map(|function| (key(function.body.start_position()), key(function.body.end_position())))
             .collect();
+        // The body of a closure without braces has no end of its own: what it calls is not known, so it may end the goal.
+        if ranges.iter().any(|(start, end)| end <= start) {
+            return true;
+        }
         let mut names = Vec::new();
         self.ast.walk(&mut |path: &[ASTNode<'_>]| {
             let node = path.last();

@@ -258,9 +258,12 @@ impl Check<'_> {
     fn unknown_tool(&self, path: &str) -> String {
         let is_group = path.starts_with("tools.") && path.matches('.').count() == 1;
         if is_group {
-            let groups: Vec<&str> = self.registry.groups.iter().copied().collect();
-            if let Some(near) = nearest_name(path, groups.iter().copied()) {
-                return format!("`{path}` does not exist; did you mean `{near}`?");
+            let groups: Vec<&str> =
+                self.registry.groups.iter().copied().filter(|group| group.starts_with("tools.")).collect();
+            let bare = |path: &'static str| path.trim_start_matches("tools.");
+            let near = nearest_name(path.trim_start_matches("tools."), groups.iter().map(|group| bare(group)));
+            if let Some(near) = near {
+                return format!("`{path}` does not exist; did you mean `tools.{near}`?");
             }
             return format!("`{path}` does not exist; there are {}", groups.join(", "));
         }

@@ -24,6 +24,7 @@ use crate::error_code::ErrorCode;
 /// How far the squared length of a quaternion may be from 1 (tf2's `QUATERNION_NORMALIZATION_TOLERANCE`).
 const QUATERNION_TOLERANCE: f64 = 10e-3;
 const MAX_FRAMES: usize = 10_000;
+const MAX_TRANSLATION_M: f64 = 1e12;
 
 /// One `geometry_msgs/TransformStamped`, as received.
 #[derive(Clone, Debug, PartialEq)]
@@ -138,8 +139,12 @@ fn checked(transform: &StampedTransform, is_static: bool) -> Result<Isometry3<f6
     }
     let [x, y, z] = *translation_m;
     let [qx, qy, qz, qw] = *rotation_xyzw;
-    if ![x, y, z, qx, qy, qz, qw].iter().all(|number| number.is_finite()) {
-        return Err(format!("translation {translation_m:?} or quaternion {rotation_xyzw:?} is not finite"));
+    // Beyond any robot, and speeds between such places overflow.
+    let is_far = [x, y, z].iter().any(|metres| metres.abs() > MAX_TRANSLATION_M);
+    if is_far || ![x, y, z, qx, qy, qz, qw].iter().all(|number| number.is_finite()) {
+        return Err(format!(
+            "translation {translation_m:?} or quaternion {rotation_xyzw:?} is not finite, or farther than {MAX_TRANSLATION_M:e} m"
+        ));
     }
     let quaternion = Quaternion::new(qw, qx, qy, qz);
     if (quaternion.norm_squared() - 1.0).abs() >= QUATERNION_TOLERANCE {

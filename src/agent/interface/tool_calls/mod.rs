@@ -216,7 +216,7 @@ mod tests {
         let text = r#"{"purpose": "p", "calls": [
             {"name": "Scene_find", "arguments": {"name": "mug"}},
             {"name": "Geometry_height", "arguments": {"a": {"ref": "r2"}}},
-            {"name": "show", "arguments": {"picture": {"ref": "r1"}, "label": null}},
+            {"name": "show", "arguments": {"pictures": {"ref": "r1"}, "label": null}},
             {"name": "ReturnAnswer", "arguments": {"value": {"ref": "r3"}, "options": {"text": "tall", "because": [{"ref": "r3"}]}}}
         ]}"#;
         assert_eq!(
