@@ -253,6 +253,57 @@ fn only_questions_that_ask_for_it_are_recorded_unless_all_are() {
     assert_eq!(only_file(dir.path()), dir.path().join("n.mcap"));
 }
 
+fn program(args: &[&str]) -> (i32, String, String) {
+    let done = std::process::Command::new(env!("CARGO_BIN_EXE_spatialclaw")).args(args).output().unwrap();
+    let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
+    (done.status.code().unwrap(), text(done.stdout), text(done.stderr))
+}
+
+#[test]
+fn the_program_says_how_a_replay_compares() {
+    let dir = tempfile::tempdir().unwrap();
+    let at = |name: &str| dir.path().join(name).to_str().unwrap().to_owned();
+    fs::write(at("same.mcap"), &RECORDED.0).unwrap();
+    let mut file = SessionFile::read(&RECORDED.0);
+    file.edit("/spatialclaw/cell_report", 1, |report| report["stdout"] = json!("something else\n"));
+    fs::write(at("other.mcap"), file.write()).unwrap();
+    fs::write(at("cut.mcap"), &RECORDED.0[..RECORDED.0.len() / 2]).unwrap();
+
+    let same = "same: 3 cells, 4 requests and the answer, to the byte\n";
+    let canonical = at("canonical.json");
+    assert_eq!(program(&["replay", &at("same.mcap"), "-o", &canonical]), (0, same.to_owned(), String::new()));
+    let canonical: Value = serde_json::from_slice(&fs::read(canonical).unwrap()).unwrap();
+    assert_eq!(canonical["cells"].as_array().unwrap().len(), 3);
+
+    let (code, said, _) = program(&["replay", &at("other.mcap")]);
+    assert_eq!(code, 1);
+    assert!(said.starts_with("what came of cell 2 differs (- recorded, + now):\n"), "{said}");
+    assert!(said.contains("| printed: something else\n") && said.ends_with("and the answer\n"), "{said}");
+    let (code, said, _) = program(&["replay", "--json", &at("other.mcap")]);
+    let said: Value = serde_json::from_str(&said).unwrap();
+    assert_eq!((code, said["verdict"].as_str()), (1, Some("differs")));
+    assert_ne!(said["sha256"], said["recorded_sha256"]);
+
+    let (code, _, complaint) = program(&["replay", &at("cut.mcap")]);
+    assert_eq!(code, 4);
+    assert!(complaint.starts_with("spatialclaw: the file is cut off after "), "{complaint}");
+    assert_eq!(program(&["replay"]).0, 2);
+    assert_eq!(program(&["replay", "a", "b"]).0, 2);
+}
+
+#[test]
+fn the_program_writes_the_page_beside_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("a.mcap");
+    fs::write(&file, &RECORDED.0).unwrap();
+    let page = dir.path().join("a.html");
+    let (code, said, _) = program(&["report", file.to_str().unwrap()]);
+    assert_eq!((code, said), (0, format!("{}\n", page.display())));
+    let written = fs::read_to_string(&page).unwrap();
+    assert_eq!(program(&["report", "-o", "-", file.to_str().unwrap()]), (0, written, String::new()));
+    assert_eq!(program(&["report", "/nowhere/a.mcap"]).0, 4);
+}
+
 /// Root may write anywhere, so the directory is one that cannot be: below a file.
 #[test]
 fn a_directory_that_cannot_be_written_is_a_line_in_the_diagnostics_and_nothing_else() {

@@ -136,8 +136,12 @@ impl Recorded {
             return Err(FileError::NotASession("it is no MCAP".to_owned()));
         }
         let mut reading = Reading::default();
-        let options =
-            LinearReaderOptions::default().with_validate_chunk_crcs(true).with_record_length_limit(MAX_RECORD_BYTES);
+        // Three checksums together cover every byte that is read: an opcode that changed would otherwise hide a whole record.
+        let options = LinearReaderOptions::default()
+            .with_validate_chunk_crcs(true)
+            .with_validate_data_section_crc(true)
+            .with_validate_summary_section_crc(true)
+            .with_record_length_limit(MAX_RECORD_BYTES);
         let mut reader = LinearReader::new_with_options(options);
         let mut rest = bytes;
         while let Some(event) = reader.next_event() {

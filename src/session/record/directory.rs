@@ -25,9 +25,11 @@ pub(super) fn stem(session_id: &str) -> String {
     format!("{start}-{}", hash.get(..16).unwrap_or_default())
 }
 
-/// Where a session is written until it is whole.
-pub(super) fn part_path(dir: &Path, stem: &str) -> PathBuf {
-    dir.join(format!(".{stem}{PART_SUFFIX}"))
+/// Where a session is written until it is whole. Nobody else writes there: not another session of the same name (`key` tells them
+/// apart), nor another program.
+pub(super) fn part_path(dir: &Path, stem: &str, key: u64) -> PathBuf {
+    let program = std::process::id();
+    dir.join(format!(".{stem}.{program}.{key}{PART_SUFFIX}"))
 }
 
 /// Gives a whole file its name, a further one when that is taken.
@@ -64,7 +66,7 @@ pub(super) fn keep_within(dir: &Path, max_files: usize, max_bytes: u64) -> io::R
         if name.ends_with(PART_SUFFIX) {
             let is_stale = modified.elapsed().is_ok_and(|age| age > STALE_PART);
             if is_stale && is_ours(&path) {
-                fs::remove_file(&path)?;
+                remove(&path)?;
             }
         } else if name.ends_with(".mcap") && is_ours(&path) {
             known.push(Known { modified, n_bytes: metadata.len(), path });
@@ -78,10 +80,18 @@ pub(super) fn keep_within(dir: &Path, max_files: usize, max_bytes: u64) -> io::R
         // Once one is removed every older one is: a gap in the middle would look like a session that was never recorded.
         is_over |= position >= max_files || n_bytes > max_bytes;
         if is_over {
-            fs::remove_file(&file.path)?;
+            remove(&file.path)?;
         }
     }
     Ok(())
+}
+
+/// Somebody else may have removed it meanwhile.
+fn remove(path: &Path) -> io::Result<()> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+        _ => Ok(()),
+    }
 }
 
 /// Whether the file's header names us: magic (8), opcode (1), length (8), profile, then the library's name, each text with its

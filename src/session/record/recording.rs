@@ -15,7 +15,7 @@ use super::{
     recorded_model::RecordedModel,
 };
 use crate::{
-    agent::{Agent, Event, EventSink, Outcome, SessionSink},
+    agent::{Agent, Event, EventSink, Outcome, SessionSink, Stage},
     kernel::{Cell, CellReport},
     llm::ChatModel,
     scene::Snapshot,
@@ -91,7 +91,10 @@ impl Recording {
     pub fn events(&self, sink: &EventSink) -> EventSink {
         let (tape, sink) = (self.tape.clone(), sink.clone());
         Arc::new(move |event: Event| {
-            tape.hear(Entry::Event(event.clone()));
+            // What is being written stands in the reply, once it is there.
+            if event.stage != Stage::Generate || event.output.is_empty() {
+                tape.hear(Entry::Event(event.clone()));
+            }
             sink(event);
         })
     }
@@ -193,7 +196,7 @@ mod tests {
     use image::RgbImage;
 
     use super::*;
-    use crate::{agent::Stage, kernel::CellStatus, llm::Picture};
+    use crate::{kernel::CellStatus, llm::Picture};
 
     fn tape(jobs: SyncSender<Job>) -> Tape {
         Tape {

@@ -58,7 +58,7 @@ impl Writer {
 
     fn start(&mut self, key: u64, session: &SessionRecord) {
         let stem = directory::stem(&session.session_id);
-        let part = directory::part_path(&self.config.dir, &stem);
+        let part = directory::part_path(&self.config.dir, &stem, key);
         let dir = &self.config.dir;
         let created = fs::create_dir_all(dir)
             .and_then(|()| fs::File::create(&part))
