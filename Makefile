@@ -30,7 +30,7 @@ test-demo: build ## The demo, judged by the simulator, and tests of simulator an
 	scripts/test_ros.sh tests/demo
 
 fuzz: ## Random cells against the kernel for SECONDS=3600; SPATIALCLAW_FUZZ_SEED=2 makes other ones
-	SPATIALCLAW_FUZZ_SECONDS=$(SECONDS) cargo test --locked --test kernel_fuzz -- --nocapture
+	SPATIALCLAW_FUZZ_SECONDS=$(SECONDS) cargo test --locked --test all kernel_fuzz:: -- --nocapture
 
 lint: setup ## Formatting and static checks
 	cargo fmt --check

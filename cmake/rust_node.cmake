@@ -68,12 +68,19 @@ else()
   set(cargo_profile release)
   set(cargo_output release)
 endif()
+# Records of sessions say what they were made with; a source archive has no commit.
+execute_process(COMMAND git rev-parse --short=12 HEAD
+  WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" OUTPUT_VARIABLE git_hash OUTPUT_STRIP_TRAILING_WHITESPACE ERROR_QUIET)
+set(git_hash_setting "")
+if(git_hash)
+  set(git_hash_setting "SPATIALCLAW_GIT_HASH=${git_hash}")
+endif()
 # r2r also reads CMAKE_PREFIX_PATH and CMAKE_IDL_PACKAGES and builds anew when they change: AMENT_PREFIX_PATH says it all.
 add_custom_target(spatialclaw_cargo_build ALL
   COMMAND "${CMAKE_COMMAND}" -E env
     --unset=CMAKE_PREFIX_PATH --unset=CMAKE_IDL_PACKAGES --unset=CMAKE_INCLUDE_DIRS
     "AMENT_PREFIX_PATH=${ament_prefix_path}"
-    "LD_LIBRARY_PATH=${stage}/lib:$ENV{LD_LIBRARY_PATH}"
+    "LD_LIBRARY_PATH=${stage}/lib:$ENV{LD_LIBRARY_PATH}" ${git_hash_setting}
     "${CARGO}" build --quiet --locked --features ros --bin spatialclaw_node --bin spatialclaw --bin spatialclaw_kernel
     --profile ${cargo_profile} --target-dir "${SPATIALCLAW_CARGO_TARGET_DIR}"
   WORKING_DIRECTORY "${CMAKE_CURRENT_SOURCE_DIR}" VERBATIM)

@@ -15,6 +15,7 @@
 //! | [`tools`] | what a cell can call |
 //! | [`kernel`] | the persistent, sandboxed Rhai kernel that runs cells |
 //! | [`agent`] | the loop from question to answer |
+//! | [`session`] | sessions on disk: recorded, replayed, told as a page |
 //! | [`config`] | parameters, as written and as checked |
 //! | [`app`] | all of the above as one service, still without ROS |
 //! | `ros` | the ROS 2 rim (feature `ros`) |
@@ -32,6 +33,7 @@ pub mod memory;
 pub mod perception;
 pub mod ros;
 pub mod scene;
+pub mod session;
 pub mod tools;
 
 // Files under tests/support name the library from outside and are shared with the unit tests.

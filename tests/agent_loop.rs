@@ -2,10 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first thing that is missing")]
 
-#[path = "support/analytic_scene.rs"]
-mod analytic_scene;
-#[path = "support/tabletop.rs"]
-mod tabletop;
+use crate::support::tabletop;
 
 use std::{
     sync::{Arc, LazyLock},

@@ -74,7 +74,7 @@ fn heavy_dependencies_stay_at_home() {
     for file in source_files() {
         for (dependency, homes) in HOMES {
             let used =
-                file.code.contains(&format!("{dependency}::")) || file.code.contains(&format!("use {dependency}"));
+                [" ", "(", "&", "<", "!"].iter().any(|before| file.code.contains(&format!("{before}{dependency}::")));
             if used && !homes.contains(&file.module.as_str()) && file.module != "bin" {
                 violations.push(format!("{} uses {dependency}, which lives in {homes:?}", file.path));
             }
@@ -123,5 +123,17 @@ fn collect(dir: &Path, files: &mut Vec<SourceFile>) {
             let code = code.lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n");
             files.push(SourceFile { path: relative, module, code });
         }
+    }
+}
+
+#[test]
+fn every_file_of_tests_is_run() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests");
+    let listed = fs::read_to_string(folder.join("all.rs")).unwrap();
+    for entry in fs::read_dir(&folder).unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_stem().unwrap().to_str().unwrap();
+        let is_test = path.extension().is_some_and(|extension| extension == "rs") && name != "all";
+        assert!(!is_test || listed.contains(&format!("mod {name};")), "add `mod {name};` to tests/all.rs");
     }
 }

@@ -1,4 +1,4 @@
-//! Keeps the generated pages in `docs/` equal to what the code declares. `SPATIALCLAW_UPDATE_DOCS=1 cargo test --test docs` writes them.
+//! Keeps the generated pages in `docs/` equal to what the code declares. `SPATIALCLAW_UPDATE_DOCS=1 cargo test --test all docs::` writes them.
 
 use std::{env, fs, path::Path, process::Command};
 
@@ -39,6 +39,6 @@ fn check(name: &str, expected: &str) {
     let found = fs::read_to_string(&path).unwrap_or_default();
     assert!(
         found == expected,
-        "docs/{name} differs from the code; SPATIALCLAW_UPDATE_DOCS=1 cargo test --test docs writes it"
+        "docs/{name} differs from the code; SPATIALCLAW_UPDATE_DOCS=1 cargo test --test all docs:: writes it"
     );
 }

@@ -1,8 +1,7 @@
 //! Do stated sigmas hold? Random analytic scenes with depth noise, millimetre rounding, flying pixels and misplaced cameras: the share of
 //! trials in which truth lies within 1.96 sigma, and how large sigma is. Truth is the exact visible surface at four times the resolution.
 
-#[path = "support/analytic_scene.rs"]
-mod analytic_scene;
+use crate::support::analytic_scene;
 
 use std::num::NonZero;
 

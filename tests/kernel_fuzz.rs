@@ -5,10 +5,7 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test ends at the first surprise")]
 
-#[path = "support/analytic_scene.rs"]
-mod analytic_scene;
-#[path = "support/table_world.rs"]
-mod table_world;
+use crate::support::table_world;
 
 use std::{
     fs,

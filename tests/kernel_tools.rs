@@ -2,10 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
 
-#[path = "support/analytic_scene.rs"]
-mod analytic_scene;
-#[path = "support/table_world.rs"]
-mod table_world;
+use crate::support::analytic_scene;
+use crate::support::table_world;
 
 use std::sync::Arc;
 

@@ -14,8 +14,7 @@ use spatialclaw::llm::{
     presets::{Preset, Server},
 };
 
-#[path = "support/local_server.rs"]
-mod local_server;
+use crate::support::local_server;
 
 fn fixtures() -> Vec<(String, Value)> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/llm");

@@ -14,8 +14,7 @@ use spatialclaw::llm::{
     presets::Preset,
 };
 
-#[path = "support/local_server.rs"]
-mod local_server;
+use crate::support::local_server;
 
 const SECRET: &str = "sk-very-secret-0123456789";
 

@@ -2,12 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "test code")]
 
-#[path = "support/analytic_scene.rs"]
-mod analytic_scene;
-#[path = "support/local_server.rs"]
-mod local_server;
-#[path = "support/tabletop.rs"]
-mod tabletop;
+use crate::support::local_server;
+use crate::support::tabletop;
 
 use std::{
     collections::BTreeMap,

@@ -2,12 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first thing that is missing")]
 
-#[path = "support/analytic_scene.rs"]
-mod analytic_scene;
-#[path = "support/mosd.rs"]
-mod mosd;
-#[path = "support/table_world.rs"]
-mod table_world;
+use crate::support::mosd;
+use crate::support::table_world;
 
 use std::sync::Arc;
 

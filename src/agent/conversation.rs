@@ -4,11 +4,12 @@
 //! use it again. What goes first: old pictures are shrunk, then dropped; then old turns become one line each.
 
 use image::imageops::{FilterType, resize};
+use serde::{Deserialize, Serialize};
 
 use crate::llm::{Message, Picture, Role};
 
 /// What a conversation may hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ContextLimits {
     /// Estimated tokens of a request.
     pub max_tokens: u64,

@@ -14,6 +14,7 @@ pub mod prompt;
 mod reflect;
 pub mod reply;
 mod second_line;
+pub mod session_sink;
 pub mod settings;
 pub mod solve;
 mod speakers;
@@ -21,6 +22,7 @@ mod turns;
 pub mod writing;
 
 pub use interface::Interface;
+pub use session_sink::SessionSink;
 pub use settings::{AgentSettings, Patience, Reflection};
 pub use solve::Agent;
 

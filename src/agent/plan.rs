@@ -32,8 +32,7 @@ impl GoalRun<'_> {
         }
         self.progress.doing = "waiting for the plan";
         self.emit(Stage::Plan, "plan", "", "", None);
-        let time_left = self.goal.deadline.saturating_duration_since(Instant::now());
-        let limit = Duration::from_secs_f64(time_left.as_secs_f64() * MAX_SHARE);
+        let limit = Duration::from_secs_f64(self.time_left().as_secs_f64() * MAX_SHARE);
         let request = ChatRequest {
             messages: vec![
                 Message::new(Role::System, planner_instructions(&settings.prompt)),

@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::{conversation::ContextLimits, interface::AnswerRules, prompt::PromptSettings};
 
 /// Settings of the loop. The default is the bare loop: write, check, run, feed back, answer.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AgentSettings {
     /// A plan is asked for before the first cell.
     pub plans: bool,
@@ -28,7 +30,7 @@ pub struct AgentSettings {
 }
 
 /// Failures in a row that end a goal, for each cause.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Patience {
     /// Replies that hold nothing to run.
     pub n_unreadable: u32,
@@ -47,7 +49,7 @@ impl Default for Patience {
 }
 
 /// When the work is reviewed, and what a review may do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reflection {
     /// Cells between reviews; an answer is always reviewed.
     pub every_n_steps: u32,

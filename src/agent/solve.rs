@@ -6,7 +6,7 @@ use tokio::runtime::Handle;
 use tokio_util::sync::CancellationToken;
 use tracing::Instrument;
 
-use super::{AgentSettings, EventSink, Goal, Interface, Outcome, feedback, turns::GoalRun};
+use super::{AgentSettings, EventSink, Goal, Interface, Outcome, SessionSink, feedback, turns::GoalRun};
 use crate::{
     answer::{Answer, AnswerKind, Refusal},
     error_code::ErrorCode,
@@ -37,6 +37,8 @@ pub struct Agent {
     pub isolation: Isolation,
     /// How the loop goes about a question.
     pub settings: AgentSettings,
+    /// Hears what is needed to repeat a goal.
+    pub sink: Option<Arc<dyn SessionSink>>,
 }
 
 impl Agent {
@@ -52,6 +54,7 @@ impl Agent {
             limits: Limits::default(),
             isolation: Isolation::default(),
             settings: AgentSettings::default(),
+            sink: None,
         }
     }
 

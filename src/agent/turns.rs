@@ -1,6 +1,10 @@
 //! One goal, turn by turn: ask the model, read its reply, run its cells, tell it what came of them.
 
-use std::{collections::BTreeSet, sync::Arc, time::Instant};
+use std::{
+    collections::BTreeSet,
+    sync::Arc,
+    time::{Duration, Instant},
+};
 
 use tracing::Instrument;
 
@@ -318,11 +322,7 @@ impl<'a> GoalRun<'a> {
             let cell = Cell { id: step, purpose: action.purpose.clone(), source: planned.source.clone() };
             self.emit_at(step, Stage::Check, &cell.purpose, &cell.source, "", cost.take());
             self.emit_at(step, Stage::Run, &cell.purpose, &cell.source, "", None);
-            let span = tracing::debug_span!("run", step);
-            let report = match interface {
-                Interface::SinglePass => self.kernel.run_program(cell.clone()).instrument(span).await,
-                _ => self.kernel.run_cell(cell.clone()).instrument(span).await,
-            };
+            let report = self.run_cell(interface, &cell).instrument(tracing::debug_span!("run", step)).await;
             self.progress.n_tool_calls += report.n_tool_calls;
             self.progress.last_problem = problem_of(&report);
             submission = report.submission.clone();
@@ -338,6 +338,26 @@ impl<'a> GoalRun<'a> {
             ran.push(Ran { step, cell: planned.clone(), report: Some(report) });
         }
         (ran, submission)
+    }
+
+    async fn run_cell(&mut self, interface: Interface, cell: &Cell) -> CellReport {
+        if let Some(sink) = &self.agent.sink {
+            sink.cell(cell);
+        }
+        let mut report = match interface {
+            Interface::SinglePass => self.kernel.run_program(cell.clone()).await,
+            _ => self.kernel.run_cell(cell.clone()).await,
+        };
+        if let Some(sink) = &self.agent.sink {
+            sink.report(cell, &mut report);
+        }
+        report
+    }
+
+    /// Until the deadline, as far as anything that is said or decided depends on it.
+    pub fn time_left(&self) -> Duration {
+        let measured = self.goal.deadline.saturating_duration_since(Instant::now());
+        self.agent.sink.as_ref().map_or(measured, |sink| sink.time_left(measured))
     }
 
     /// Remembers names of results, and takes out pictures beyond the goal's budget.
@@ -373,7 +393,7 @@ impl<'a> GoalRun<'a> {
         let max_pictures = self.agent.settings.context.max_shown_pictures;
         BudgetLeft {
             n_steps: self.goal.max_steps.saturating_sub(self.progress.n_steps),
-            time: self.goal.deadline.saturating_duration_since(Instant::now()),
+            time: self.time_left(),
             n_tool_calls: self.agent.limits.max_tool_calls.saturating_sub(self.progress.n_tool_calls),
             n_pictures: max_pictures.saturating_sub(self.n_shown_pictures),
             n_tokens: self.n_tokens_left(),

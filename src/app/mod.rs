@@ -4,6 +4,7 @@
 
 pub mod models;
 pub mod question;
+mod session;
 
 use std::{
     collections::HashMap,
@@ -27,6 +28,7 @@ use crate::{
         StampedTransform,
         raw_message::{ImageMessage, MessageHeader, RawCameraInfo},
     },
+    session::record::{Recorder, RecorderHealth},
 };
 
 /// How often a question looks whether the transforms it waits for have come.
@@ -42,6 +44,7 @@ pub struct App {
     agent: Agent,
     models: HashMap<String, Arc<dyn ChatModel>>,
     clock: RosClock,
+    recorder: Recorder,
     /// Notes what the last question measured; the next one waits for it.
     remembering: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
@@ -84,12 +87,14 @@ impl App {
             .chain(&agent.fallback)
             .map(|model| (model.name().to_owned(), model.clone()))
             .collect();
+        let recorder = Recorder::new(config.record.to_recorder(std::env::home_dir().as_deref()));
         App {
             config: Arc::new(config),
             scene: Mutex::new(scene),
             agent,
             models,
             clock,
+            recorder,
             remembering: Default::default(),
         }
     }
@@ -102,6 +107,16 @@ impl App {
     /// ROS time.
     pub fn now(&self) -> Stamp {
         (self.clock)()
+    }
+
+    /// How recording went so far.
+    pub fn recorder_health(&self) -> RecorderHealth {
+        self.recorder.health()
+    }
+
+    /// Waits until every ended question that is recorded is on the disk; false when that took longer than `at_most`.
+    pub fn flush_records(&self, at_most: Duration) -> bool {
+        self.recorder.flush(at_most)
     }
 
     /// How the model acts in goals that do not say.
@@ -143,6 +158,39 @@ impl App {
         events: EventSink,
         cancel: CancellationToken,
     ) -> Outcome {
+        // A goal that names a model wants no other, except those that stand in for it.
+        let agent = match self.models.get(&question.model) {
+            Some(model) if !question.model.is_empty() => {
+                Agent { model: model.clone(), fallback: None, ..self.agent.clone() }
+            }
+            _ => self.agent.clone(),
+        };
+        let recording = self.start_recording(&agent, &question, accepted_at, deadline);
+        let outcome = match &recording {
+            None => self.answer(&agent, question, deadline, &events, cancel, |_| {}).await,
+            Some(recording) => {
+                let (agent, events) = (recording.equip(&agent), recording.events(&events));
+                let seen = |snapshot: &Arc<Snapshot>| recording.snapshot(snapshot);
+                self.answer(&agent, question, deadline, &events, cancel, seen).await
+            }
+        };
+        let outcome = Outcome { elapsed: accepted_at.elapsed(), ..outcome };
+        if let Some(recording) = recording {
+            recording.end(&outcome);
+        }
+        outcome
+    }
+
+    async fn answer(
+        self: &Arc<Self>,
+        agent: &Agent,
+        question: Question,
+        deadline: Instant,
+        events: &EventSink,
+        cancel: CancellationToken,
+        seen: impl FnOnce(&Arc<Snapshot>),
+    ) -> Outcome {
+        let started = Instant::now();
         events(Event { purpose: "collect images and transforms".to_owned(), ..Event::of(Stage::Snapshot) });
         let taken = tokio::select! {
             biased;
@@ -154,19 +202,12 @@ impl App {
         };
         let snapshot = match taken {
             Ok(snapshot) => Arc::new(snapshot),
-            Err(refusal) => return refused(refusal, accepted_at.elapsed()),
+            Err(refusal) => return refused(refusal, started.elapsed()),
         };
-        // A goal that names a model wants no other, except those that stand in for it.
-        let agent = match self.models.get(&question.model) {
-            Some(model) if !question.model.is_empty() => {
-                &Agent { model: model.clone(), fallback: None, ..self.agent.clone() }
-            }
-            _ => &self.agent,
-        };
-        let goal = self.goal(question, deadline);
-        let outcome = agent.solve(&goal, snapshot.clone(), &events, cancel).await;
+        seen(&snapshot);
+        let outcome = agent.solve(&self.goal(question, deadline), snapshot.clone(), events, cancel).await;
         self.remember(snapshot).await;
-        Outcome { elapsed: accepted_at.elapsed(), ..outcome }
+        outcome
     }
 
     fn goal(&self, question: Question, deadline: Instant) -> Goal {

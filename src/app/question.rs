@@ -136,9 +136,6 @@ fn check_names(question: &Question, config: &Config, models: &[String]) -> Resul
     if !question.conversation_id.is_empty() {
         return invalid("conversation_id is set, but each question stands alone: leave it empty");
     }
-    if question.record {
-        return invalid("record is set, but sessions are not recorded: leave it false");
-    }
     Ok(())
 }
 
@@ -207,6 +204,7 @@ pub(crate) mod tests {
             Question { cameras: vec!["camera".into()], interface: "code".into(), ..a_question() },
             Question { interface: "single_pass".into(), ..a_question() },
             Question { model: "offline-grammar".into(), max_steps: Some(1), ..a_question() },
+            Question { record: true, ..a_question() },
         ] {
             assert_eq!(verdict(&question), Ok(()));
         }
@@ -265,10 +263,6 @@ pub(crate) mod tests {
         check(
             Question { conversation_id: "c".into(), ..a_question() },
             "conversation_id is set, but each question stands alone: leave it empty",
-        );
-        check(
-            Question { record: true, ..a_question() },
-            "record is set, but sessions are not recorded: leave it false",
         );
     }
 }

@@ -8,12 +8,14 @@ pub mod agent;
 pub mod camera;
 pub mod model;
 pub mod parameter;
+pub mod record;
 
 use std::{collections::BTreeMap, time::Duration};
 
 pub use camera::{CameraParameters, Delivery, Transport};
 pub use model::{ModelChoice, ModelParameters};
 pub use parameter::{Allowed, ConfigError, Declared, ParameterProblem, ParameterValue, Reader};
+pub use record::RecordParameters;
 
 use crate::{
     agent::{AgentSettings, Interface},
@@ -73,6 +75,8 @@ pub struct Config {
     pub markers_lifetime: Duration,
     /// Whether the debug image is drawn.
     pub debug_image: bool,
+    /// Sessions on disk.
+    pub record: RecordParameters,
     /// Time comes from /clock.
     pub use_sim_time: bool,
     /// Every parameter, for the parameter services.
@@ -175,6 +179,7 @@ impl Config {
         );
         let debug_image =
             r.bool("debug_image", true, "Draw the evidence of each answer into the image it was measured in.");
+        let record = record::read(r);
         let use_sim_time = r.bool("use_sim_time", false, "Take the time from /clock; read when the node starts.");
         let declared = reader.finish()?;
         Ok(Config {
@@ -202,6 +207,7 @@ impl Config {
             result_timeout: Duration::from_secs_f64(result_timeout_secs),
             markers_lifetime: Duration::from_secs_f64(markers_lifetime_secs),
             debug_image,
+            record,
             use_sim_time,
             declared,
         })

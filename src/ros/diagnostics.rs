@@ -13,7 +13,7 @@ use r2r::{
 use super::{
     action_server::ActionServer,
     convert::{
-        health::{Level, camera_status, imu_status, status, transforms_status},
+        health::{Level, camera_status, imu_status, recorder_status, status, transforms_status},
         time::time_msg,
     },
     parameters::serve,
@@ -64,6 +64,7 @@ impl Doctor {
             let header = Header { stamp: time_msg(self.app.now()), frame_id: String::new() };
             let mut found = self.findings();
             found.push(self.questions());
+            found.push(recorder_status(&self.node_name, &self.app.recorder_health()));
             if let Err(error) = publisher.publish(&DiagnosticArray { header, status: found }) {
                 tracing::warn!(%error, "diagnostics could not be published");
             }

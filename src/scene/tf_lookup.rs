@@ -4,13 +4,29 @@ use std::{collections::BTreeMap, sync::Arc};
 
 use nalgebra::Isometry3;
 
-use super::{FrameId, Stamp, TfError, name_distance::nearest_names, tf_buffer::all_frames, tf_link::Link};
+use super::{
+    FrameId, Stamp, StampedTransform, TfError,
+    name_distance::nearest_names,
+    tf_buffer::all_frames,
+    tf_link::{Link, Sample},
+};
 
 /// Longest chain of parents that is followed (tf2's `MAX_GRAPH_DEPTH`); more is a loop.
 const MAX_DEPTH: usize = 1000;
 /// Half the span of the finite differences that give speed and turn rate, seconds.
 const DIFFERENCE_SECS: f64 = 0.025;
 const MAX_NEAREST: usize = 3;
+
+fn stamped(child: &FrameId, sample: &Sample) -> StampedTransform {
+    let (translation, turn) = (sample.parent_from_child.translation.vector, sample.parent_from_child.rotation.coords);
+    StampedTransform {
+        parent: sample.parent.clone(),
+        child: child.clone(),
+        stamp: sample.stamp,
+        translation_m: translation.into(),
+        rotation_xyzw: turn.into(),
+    }
+}
 
 /// All transforms of one moment, immutable.
 #[derive(Clone, Debug, Default)]
@@ -32,6 +48,17 @@ pub struct LookedUp {
 }
 
 impl TransformSet {
+    /// Every sample as it was received, and whether it holds at all times; by child, then by stamp.
+    pub fn samples(&self) -> impl Iterator<Item = (StampedTransform, bool)> + '_ {
+        self.links.iter().flat_map(|(child, link)| {
+            let (samples, is_static): (Box<dyn Iterator<Item = &Sample>>, bool) = match &**link {
+                Link::Static(sample) => (Box::new(std::iter::once(sample)), true),
+                Link::Timed(samples) => (Box::new(samples.iter()), false),
+            };
+            samples.map(move |sample| (stamped(child, sample), is_static))
+        })
+    }
+
     /// `target_from_source` at `at`. Interpolates between samples (linear and slerp); never extrapolates.
     ///
     /// # Errors

@@ -53,7 +53,8 @@ def test_the_doctor_says_why_nothing_is_heard(start_node, ros):
         diagnostics = ros.listen(DiagnosticArray, '/diagnostics')
         wait_until(lambda: diagnostics, 5, 'diagnostics')
         assert [status.name for status in diagnostics[-1].status] == [
-            'spatialclaw: camera camera', 'spatialclaw: transforms', 'spatialclaw: questions']
+            'spatialclaw: camera camera', 'spatialclaw: transforms', 'spatialclaw: questions',
+            'spatialclaw: recorded sessions']
 
 
 def test_simulated_time_is_followed_and_may_jump_back(start_node, ros):

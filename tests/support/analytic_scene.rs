@@ -1,6 +1,6 @@
 //! Exact depth and label images of spheres, boxes, cylinders and planes: the truth that measurements are tested against.
 //!
-//! An integration test includes it with `#[path = "support/analytic_scene.rs"] mod analytic_scene;`; unit tests inside the library
+//! Integration tests use `crate::support::analytic_scene`; unit tests inside the library
 //! use `crate::geometry::analytic_scene`.
 
 #![allow(dead_code, missing_docs, reason = "each including test uses a part")]

@@ -22,8 +22,7 @@ use spatialclaw::{
 };
 use tokio_util::sync::CancellationToken;
 
-#[path = "seeing_model.rs"]
-pub mod seeing_model;
+pub use super::seeing_model;
 
 use super::analytic_scene::{AnalyticScene, RenderedView, Shape, look_at, small_camera, vga_camera};
 

@@ -11,6 +11,8 @@ pub mod tool_calls;
 
 use std::collections::BTreeSet;
 
+use serde::{Deserialize, Serialize};
+
 use super::{feedback::BudgetLeft, reply::UnreadableReply};
 use crate::{
     kernel::CellReport,
@@ -78,7 +80,7 @@ impl Interface {
 }
 
 /// What an answer that nothing was measured for may be.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AnswerRules {
     /// One standard deviation of an estimated number, as a share of it; `None`: estimated numbers are refused.
     pub estimate_sigma_ratio: Option<f64>,

@@ -13,6 +13,8 @@ use std::{
 
 pub use question::{question_message, session_input};
 
+use serde::{Deserialize, Serialize};
+
 use super::interface::{ActionInterface, Interface};
 use crate::{llm::Abilities, tools};
 
@@ -45,7 +47,7 @@ pub const SECTIONS: &[(&str, &str)] = &[
 ];
 
 /// The operator's changes.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct PromptSettings {
     /// Sections left out.
     pub excluded: BTreeSet<String>,

@@ -1,6 +1,8 @@
 //! `spatialclaw`: what there is to do without a ROS graph. Each subcommand is one file with its `HELP` and its `run`; to add one, add
 //! the file and its line in [`COMMANDS`].
 
+mod replay;
+mod report;
 mod tools;
 
 use std::{
@@ -20,8 +22,11 @@ struct Command {
     run: fn(Vec<OsString>, &mut dyn Write) -> Result<(), Failure>,
 }
 
-const COMMANDS: &[Command] =
-    &[Command { name: "tools", about: "what a cell can call", help: tools::HELP, run: tools::run }];
+const COMMANDS: &[Command] = &[
+    Command { name: "replay", about: "run a recorded session again and compare", help: replay::HELP, run: replay::run },
+    Command { name: "report", about: "a recorded session as one HTML page", help: report::HELP, run: report::run },
+    Command { name: "tools", about: "what a cell can call", help: tools::HELP, run: tools::run },
+];
 
 /// Why a command did not do what was asked.
 enum Failure {
@@ -29,6 +34,13 @@ enum Failure {
     Usage(String),
     /// Writing failed.
     Io(io::Error),
+    /// It was done, and this is how it turned out; without a message when everything is said.
+    Result {
+        /// For standard error.
+        message: String,
+        /// Exit code.
+        code: u8,
+    },
 }
 
 impl From<io::Error> for Failure {
@@ -51,6 +63,8 @@ fn main() -> ExitCode {
         // Whoever reads from a pipe may stop when it has enough.
         Err(Failure::Io(error)) if error.kind() == io::ErrorKind::BrokenPipe => ExitCode::SUCCESS,
         Err(Failure::Io(error)) => complain(&error.to_string(), ExitCode::FAILURE),
+        Err(Failure::Result { message, code }) if message.is_empty() => ExitCode::from(code),
+        Err(Failure::Result { message, code }) => complain(&message, ExitCode::from(code)),
         Err(Failure::Usage(message)) => {
             complain(&format!("{message}\nspatialclaw --help says what there is"), ExitCode::from(USAGE_ERROR))
         }

@@ -291,7 +291,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::kernel::CellStatus;
+    use crate::kernel::{CellStatus, LeftOut, MemoryUse};
 
     fn pieces(frames: &[Vec<u8>]) -> Vec<u8> {
         let mut stream = Vec::new();

@@ -6,6 +6,7 @@ use super::text::clean;
 use crate::{
     config::Config,
     scene::{CameraHealth, FrameId, ImuHealth, InputProblem, StreamHealth},
+    session::record::RecorderHealth,
 };
 
 /// How bad a status is.
@@ -88,6 +89,18 @@ fn stream_values(name: &str, stream: &StreamHealth, values: &mut Vec<(String, St
     if let Some(problem) = &stream.problem {
         push("problem", format!("{}: {problem}", problem.code));
     }
+}
+
+/// Recorded sessions.
+pub fn recorder_status(node: &str, health: &RecorderHealth) -> DiagnosticStatus {
+    let (level, message) = match &health.problem {
+        Some(problem) => (Level::Warn, problem.as_str()),
+        None => (Level::Ok, "ok"),
+    };
+    let mut values =
+        vec![("written".to_owned(), health.n_written.to_string()), ("lost".to_owned(), health.n_lost.to_string())];
+    values.extend(health.newest.as_ref().map(|path| ("newest".to_owned(), path.display().to_string())));
+    status(level, format!("{node}: recorded sessions"), message, values)
 }
 
 /// The transforms: whether the frames that every question needs are there.

@@ -3,10 +3,8 @@
 #![cfg(target_os = "linux")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
 
-#[path = "support/analytic_scene.rs"]
-mod analytic_scene;
-#[path = "support/table_world.rs"]
-mod table_world;
+#[path = "../support/mod.rs"]
+mod support;
 
 use std::{
     collections::BTreeSet,
@@ -30,7 +28,7 @@ use spatialclaw::{
     perception::{PerceptionError, Prompt, Segment, Segmenter},
     scene::View,
 };
-use table_world::{
+use support::table_world::{
     seeing_model::{SeeingModel, handle, long, plain_model},
     *,
 };
