@@ -102,9 +102,9 @@ class Client(Node):
             if time.monotonic() > end:
                 raise DemoFailed("simulated time stands still")
 
-    def ask(self, question: Question, timeout_secs: float) -> dict[str, Any]:
-        """One goal. Returns times, state and the result as plain data, or why there is none."""
-        goal = AskSpatial.Goal(question=question.text, target_frame=question.target_frame)
+    def ask(self, question: Question, timeout_secs: float, **fields: Any) -> dict[str, Any]:
+        """One goal, with further fields. Returns times, state and the result as plain data, or why there is none."""
+        goal = AskSpatial.Goal(question=question.text, target_frame=question.target_frame, **fields)
         if question.last_secs > 0:
             goal.time_mode = AskSpatial.Goal.TIME_LAST
             goal.window.sec = int(question.last_secs)

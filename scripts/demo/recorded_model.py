@@ -251,13 +251,16 @@ class _Handler(BaseHTTPRequestHandler):
         ]
         head = {"id": f"{conversation.name}-{turn}", "created": int(time.time()), "model": request.get("model", "")}
         reason = "tool_calls" if calls else "stop"
+        # Noted before the last byte goes out, so that whoever has the answer finds it.
+        cost = Exchange(length, n_prompt, n_written, time.monotonic() - started)
+        conversation.exchanges.append(cost)
         if request.get("stream"):
             self._stream(head, reply["content"], calls, reason, usage, request)
         else:
             message = {"role": "assistant", "content": reply["content"], **({"tool_calls": calls} if calls else {})}
             choice = {"index": 0, "message": message, "finish_reason": reason}
             self._json(200, {**head, "object": "chat.completion", "choices": [choice], "usage": usage})
-        conversation.exchanges.append(Exchange(length, n_prompt, n_written, time.monotonic() - started))
+        cost.secs = time.monotonic() - started
 
     def _stream(self, head: Json, text: str, calls: list[Json], reason: str, usage: Json, request: Json) -> None:
         head = {**head, "object": "chat.completion.chunk"}
