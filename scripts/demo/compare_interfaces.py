@@ -173,9 +173,23 @@ def first_cells_of(notes: Path) -> str:
     return f"First cells that ran without an error when they were recorded: {said}."
 
 
+def wait_still(client: Client, timeout_secs: float) -> None:
+    """Returns once simulated time stands still, so that every question is asked of the same images."""
+    end = time.monotonic() + timeout_secs
+    since, seen = time.monotonic(), client.sim_nanos()
+    while time.monotonic() - since < 1.0:
+        if time.monotonic() > end:
+            raise DemoFailed(f"after {timeout_secs:.0f} s simulated time still goes on: start it with --hold-after")
+        rclpy.spin_once(client, timeout_sec=0.1)
+        if client.sim_nanos() != seen:
+            since, seen = time.monotonic(), client.sim_nanos()
+
+
 def run(client: Client, server: RecordedModel, args: argparse.Namespace) -> bool:
     """All questions by all interfaces. True when every outcome is the expected one."""
     client.wait_ready(args.wait)
+    if not args.moving:
+        wait_still(client, args.wait)
     world = World()
     truth = Truth(world)
     wanted = [q for q in OPEN_QUESTIONS if not args.only or q.key in args.only.split(",")]
@@ -222,6 +236,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--action", default="/spatialclaw/ask")
     parser.add_argument("--deadline", type=float, default=30.0, help="real seconds per question")
     parser.add_argument("--wait", type=float, default=90.0, help="real seconds to wait for simulator and node")
+    parser.add_argument("--moving", action="store_true", help="ask while simulated time goes on")
     parser.add_argument("--record-goals", action="store_true", help="have the node keep a record of every question")
     args = parser.parse_args(argv)
     try:
