@@ -30,6 +30,7 @@ INTERFACES = ("code", "tool_calls", "single_pass", "no_tools")
 OFFLINE = "offline-grammar"
 REPLIES = Path(__file__).parent / "replies"
 PORT = 18777  # as in interfaces_params.yaml
+WINDOW_SECS = 5.0  # the node's window_secs: how far back a question's images go
 RIGHT, WRONG, REFUSED, FAILED = "right", "wrong", "refused", "failed"
 REFUSAL_CODES = {12040, 12041, 12042, 12043, 12044, 12050}  # what a model may say itself; others are failures
 
@@ -204,7 +205,7 @@ def run(client: Client, server: RecordedModel, args: argparse.Namespace) -> bool
             said = server.recordings.begin(f"{interface}/{question.key}")
             asked = client.ask(question, args.deadline + 5.0, interface=interface, deadline=deadline, record=args.record_goals)
             world.log = WorldLog.from_json(client.log["moves"])
-            verdict = judge_one(question, asked, truth, client.log["period_nanos"])
+            verdict = judge_one(question, asked, truth, client.log["period_nanos"], WINDOW_SECS)
             row = row_of(interface, question, asked, verdict, said)
             rows.append(row)
             records.append({**vars(row), **asked})
