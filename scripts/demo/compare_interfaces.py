@@ -27,7 +27,7 @@ from .scene import World, WorldLog
 from .truth import Truth
 
 INTERFACES = ("code", "tool_calls", "single_pass", "no_tools")
-OFFLINE = "offline-grammar"
+OFFLINE, OFFLINE_MODEL = "offline", "offline-grammar"  # the built-in brain, which does not know these questions
 REPLIES = Path(__file__).parent / "replies"
 PORT = 18777  # as in interfaces_params.yaml
 WINDOW_SECS = 5.0  # the node's window_secs: how far back a question's images go
@@ -122,13 +122,18 @@ INTRODUCTION = """\
 # The four action interfaces compared
 
 Written by `make interfaces`: the demo's simulator, the node, and a model server that plays recorded replies
-([`scripts/demo/recorded_model.py`](../scripts/demo/recorded_model.py)). The replies in `scripts/demo/replies/` were written turn by
-turn from the requests that the node had sent, pictures included, and from nothing else; first replies were never improved afterwards. All
-questions are outside the [offline grammar](questions.md). The simulator's truth judges the answers, by the rules of `make demo`.
+([`scripts/demo/recorded_model.py`](../scripts/demo/recorded_model.py)). No question is in the [offline grammar](questions.md); the row
+`offline` is the built-in brain, asked the same. The simulator's truth judges, by the rules of `make demo`; its time stands still, so
+that all rows are about the same images.
+
+What the table shows is that each interface can carry such a question through, what it costs, and that the answers hold. It does not rank
+models: the replies in `scripts/demo/replies/` were written by hand, turn by turn, from the requests that the node had sent, by somebody who
+had also written the questions and knew the scene. That favours `no_tools` most, whose answers are judged from the pictures alone. First
+replies stand as they were written.
 
 Steps, requests, tokens and bytes are means a question; *our own time* is the median time from goal to result, less the model
-server's. Tokens are counted without a tokeniser: 4 bytes of text, or 32 x 32 px of a picture, are one. *refused* is a typed refusal;
-`no_tools` measures nothing and has to refuse numbers.
+server's. A step is a cell; with `tool_calls` each call is one. Tokens are counted without a tokeniser: 4 bytes of text, or 32 x 32 px of
+a picture, are one. *refused* is a typed refusal; `no_tools` measures nothing and has to refuse numbers.
 """
 
 
@@ -145,14 +150,15 @@ def markdown(rows: Sequence[Row], first_cells: str) -> str:
         mine = {r.interface: r for r in rows if r.key == question.key}
         if not mine:
             continue
-        truth = next((r.truth for r in mine.values() if r.truth != "-"), "-")
-        said = (f"{_cell(mine[i])}" if i in mine else "" for i in interfaces)
+        # An answer's truth is that at its evidence's stamp, a refusal's that at the time of asking.
+        truth = next((r.truth for r in mine.values() if r.outcome == RIGHT), next(iter(mine.values())).truth)
+        said = (_cell(mine[i]) if i in mine else "" for i in interfaces)
         lines.append(f"| {question.text} | {truth} | " + " | ".join(said) + " |")
     return "\n".join(lines) + "\n"
 
 
 def _cell(row: Row) -> str:
-    return row.answer if row.outcome == RIGHT else row.answer if row.outcome == REFUSED else f"**{row.outcome}**: {row.answer}"
+    return row.answer if row.outcome in (RIGHT, REFUSED) else f"**{row.outcome}**: {row.answer}"
 
 
 def differences(rows: Sequence[Row], expected: dict[str, dict[str, str]]) -> list[str]:
@@ -170,8 +176,8 @@ def first_cells_of(notes: Path) -> str:
     if not notes.is_file():
         return ""
     counted = json.loads(notes.read_text(encoding="utf-8"))
-    said = ", ".join(f"`{i}` {n['without_error']} of {n['written']}" for i, n in counted.items())
-    return f"First cells that ran without an error when they were recorded: {said}."
+    said = ", ".join(f"`{i}` {n['without_error']} of {n['written']}" for i, n in counted["first_replies"].items())
+    return f"First replies that ran without an error when they were recorded: {said}. {counted['errors']}"
 
 
 def wait_still(client: Client, timeout_secs: float) -> None:
@@ -203,7 +209,8 @@ def run(client: Client, server: RecordedModel, args: argparse.Namespace) -> bool
     for interface in args.interfaces.split(","):
         for question in wanted:
             said = server.recordings.begin(f"{interface}/{question.key}")
-            asked = client.ask(question, args.deadline + 5.0, interface=interface, deadline=deadline, record=args.record_goals)
+            how = {"model": OFFLINE_MODEL} if interface == OFFLINE else {"interface": interface}
+            asked = client.ask(question, args.deadline + 5.0, deadline=deadline, record=args.record_goals, **how)
             world.log = WorldLog.from_json(client.log["moves"])
             verdict = judge_one(question, asked, truth, client.log["period_nanos"], WINDOW_SECS)
             row = row_of(interface, question, asked, verdict, said)
@@ -232,7 +239,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--replies", type=Path, default=REPLIES)
     parser.add_argument("--requests", type=Path, help="keep every request there, to record replies")
     parser.add_argument("--wait-reply", type=float, default=0.0, help="seconds to wait for a reply that is missing")
-    parser.add_argument("--interfaces", default=",".join(INTERFACES))
+    parser.add_argument("--interfaces", default=",".join((*INTERFACES, OFFLINE)))
     parser.add_argument("--only", default="", metavar="KEYS", help="ask only the questions of these keys")
     parser.add_argument("--action", default="/spatialclaw/ask")
     parser.add_argument("--deadline", type=float, default=30.0, help="real seconds per question")

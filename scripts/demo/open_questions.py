@@ -205,18 +205,66 @@ OPEN_QUESTIONS: tuple[OpenQuestion, ...] = (
         "which object would go over the edge first?",
         first_over_edge("table"),
     ),
-    _yes_no("way", "Which object would the robot bump into first if it drove straight to the cabinet?", first_bumped("cabinet")),
-    _yes_no("pass", "Could a robot that is 40 cm wide drive between the teddy and the ball without touching them?", gap_over("teddy", "ball", 0.40)),
-    _yes_no("seat", "Could the ball lie on the stool without sticking out over the edge of its top?", stands_within("ball", "stool")),
-    _yes_no("upright", "Would the toolbox still fit under the table if it were stood upright on its smallest side?", fits_upright_under("toolbox", "table", 0.04)),
-    _yes_no("tower", "If the three cups were stacked one on top of another, would the tower be taller than the stool?", tower_taller("cup", "stool")),
-    _yes_no("slide", "If the mug were slid 20 cm to the left, as the robot sees it, would it bump into the duck?", slid_left_touches("mug", 0.20, "duck")),
-    _yes_no("room", "Is there room to put one more cup between the duck and the carton without touching either?", cup_fits_between("duck", "carton")),
+    _yes_no(
+        "way",
+        "Which object would the robot bump into first if it drove straight to the cabinet?",
+        first_bumped("cabinet"),
+    ),
+    _yes_no(
+        "pass",
+        "Could a robot that is 40 cm wide drive between the teddy and the ball without touching them?",
+        gap_over("teddy", "ball", 0.40),
+    ),
+    _yes_no(
+        "seat",
+        "Could the ball lie on the stool without sticking out over the edge of its top?",
+        stands_within("ball", "stool"),
+    ),
+    _yes_no(
+        "upright",
+        "Would the toolbox still fit under the table if it were stood upright on its smallest side?",
+        fits_upright_under("toolbox", "table", 0.04),
+    ),
+    _yes_no(
+        "tower",
+        "If the three cups were stacked one on top of another, would the tower be taller than the stool?",
+        tower_taller("cup", "stool"),
+    ),
+    _yes_no(
+        "slide",
+        "If the mug were slid 20 cm to the left, as the robot sees it, would it bump into the duck?",
+        slid_left_touches("mug", 0.20, "duck"),
+    ),
+    _yes_no(
+        "room",
+        "Is there room to put one more cup between the duck and the carton without touching either?",
+        cup_fits_between("duck", "carton"),
+    ),
     _yes_no("row", "Do the three cups stand in one straight row, to within 2 cm?", in_a_row("cup", 0.02)),
-    _yes_no("drop", "If the mug were slid 30 cm straight towards the robot, would it still be on the table?", slid_to_robot_stays_on("mug", 0.30, "table")),
-    OpenQuestion("How much higher is the top of the carton than the rim of the basket?", higher_by("carton", "basket"), key="rim"),
-    OpenQuestion("How wide is the gap between those two cups that are farthest apart from each other?", farthest_two("cup"), key="cups"),
-    OpenQuestion("By what angle must the robot turn on the spot to look from the stool to the cabinet?", turn("stool", "cabinet"), key="turn"),
-    OpenQuestion("By how much does the cabinet reach higher than the stool?", higher_by("cabinet", "stool"), key="higher"),
+    _yes_no(
+        "drop",
+        "If the mug were slid 30 cm straight towards the robot, would it still be on the table?",
+        slid_to_robot_stays_on("mug", 0.30, "table"),
+    ),
+    OpenQuestion(
+        "How much higher is the top of the carton than the rim of the basket?",
+        higher_by("carton", "basket"),
+        key="rim",
+    ),
+    OpenQuestion(
+        "How wide is the gap between those two cups that are farthest apart from each other?",
+        farthest_two("cup"),
+        key="cups",
+    ),
+    OpenQuestion(
+        "By what angle must the robot turn on the spot to look from the stool to the cabinet?",
+        turn("stool", "cabinet"),
+        key="turn",
+    ),
+    OpenQuestion(
+        "By how much does the cabinet reach higher than the stool?",
+        higher_by("cabinet", "stool"),
+        key="higher",
+    ),
 )
 """Asked in this order, by every interface."""

@@ -3,8 +3,8 @@
 
 ``--play DIR`` answers the n-th request of a conversation with ``DIR/<conversation>/<n>.md`` (the reply's text) or
 ``<n>.json`` (``{"content": TEXT, "tool_calls": [{"name": ..., "arguments": {...}}]}``). Which conversation runs is
-said before it starts: ``POST /v1/conversation {"name": "code/cloth"}``. Where no reply is recorded, the request is refused
-with status 400 and the name of the file that is missing.
+said before it starts: ``POST /v1/conversation {"name": "code/cloth"}``. Where no reply is recorded, the request is
+refused with status 400 and the name of the file that is missing.
 
 ``--record DIR`` is the same with people at work: every request is also written to ``--requests`` (the JSON without the
 pictures' bytes, the same as text to read, and each picture as a file), and a missing reply is waited for.
@@ -300,7 +300,7 @@ def main(argv: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     mode = parser.add_mutually_exclusive_group(required=True)
     mode.add_argument("--play", type=Path, metavar="DIR", help="answer from the replies in this folder")
-    mode.add_argument("--record", type=Path, metavar="DIR", help="the same, and wait for replies that are not there yet")
+    mode.add_argument("--record", type=Path, metavar="DIR", help="the same, and wait for missing replies")
     parser.add_argument("--requests", type=Path, default=Path("out/requests"), help="where --record writes requests")
     parser.add_argument("--wait", type=float, default=600.0, help="seconds for which --record waits for a reply")
     parser.add_argument("--port", type=int, default=18777)
