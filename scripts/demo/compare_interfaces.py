@@ -26,8 +26,15 @@ from .recorded_model import Conversation, RecordedModel, Recordings
 from .scene import World, WorldLog
 from .truth import Truth
 
-INTERFACES = ("code", "tool_calls", "single_pass", "no_tools")
-OFFLINE, OFFLINE_MODEL = "offline", "offline-grammar"  # the built-in brain, which does not know these questions
+WAYS: dict[str, dict[str, str]] = {
+    "code": {"interface": "code"},
+    "code_python": {"interface": "code"},  # the cells are written as Python
+    "tool_calls": {"interface": "tool_calls"},
+    "single_pass": {"interface": "single_pass"},
+    "no_tools": {"interface": "no_tools"},
+    "offline": {"model": "offline-grammar"},  # the built-in brain, which does not know these questions
+}
+"""How a question can be asked: the name of its replies' folder and fields of the goal."""
 REPLIES = Path(__file__).parent / "replies"
 PORT = 18777  # as in interfaces_params.yaml
 WINDOW_SECS = 5.0  # the node's window_secs: how far back a question's images go
@@ -129,7 +136,7 @@ that all rows are about the same images.
 What the table shows is that each interface can carry such a question through, what it costs, and that the answers hold. It does not rank
 models: the replies in `scripts/demo/replies/` were written by hand, turn by turn, from the requests that the node had sent, by somebody who
 had also written the questions and knew the scene. That favours `no_tools` most, whose answers are judged from the pictures alone. First
-replies stand as they were written.
+replies stand as they were written. `code_python` is `code` once more, with cells in Python.
 
 Steps, requests, tokens and bytes are means a question; *our own time* is the median time from goal to result, less the model
 server's. A step is a cell; with `tool_calls` each call is one. Tokens are counted without a tokeniser: 4 bytes of text, or 32 x 32 px of
@@ -209,8 +216,7 @@ def run(client: Client, server: RecordedModel, args: argparse.Namespace) -> bool
     for interface in args.interfaces.split(","):
         for question in wanted:
             said = server.recordings.begin(f"{interface}/{question.key}")
-            how = {"model": OFFLINE_MODEL} if interface == OFFLINE else {"interface": interface}
-            asked = client.ask(question, args.deadline + 5.0, deadline=deadline, record=args.record_goals, **how)
+            asked = client.ask(question, args.deadline + 5.0, deadline=deadline, record=args.record_goals, **WAYS[interface])
             world.log = WorldLog.from_json(client.log["moves"])
             verdict = judge_one(question, asked, truth, client.log["period_nanos"], WINDOW_SECS)
             row = row_of(interface, question, asked, verdict, said)
@@ -239,7 +245,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--replies", type=Path, default=REPLIES)
     parser.add_argument("--requests", type=Path, help="keep every request there, to record replies")
     parser.add_argument("--wait-reply", type=float, default=0.0, help="seconds to wait for a reply that is missing")
-    parser.add_argument("--interfaces", default=",".join((*INTERFACES, OFFLINE)))
+    parser.add_argument("--interfaces", default=",".join(WAYS))
     parser.add_argument("--only", default="", metavar="KEYS", help="ask only the questions of these keys")
     parser.add_argument("--action", default="/spatialclaw/ask")
     parser.add_argument("--deadline", type=float, default=30.0, help="real seconds per question")

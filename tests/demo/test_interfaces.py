@@ -140,7 +140,7 @@ def test_two_questions_by_every_interface(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     rows = json.loads((tmp_path / "interfaces.json").read_text(encoding="utf-8"))
     outcomes = {(r["interface"], r["key"]): r["outcome"] for r in rows}
-    measured = ("code", "tool_calls", "single_pass")
+    measured = ("code", "code_python", "tool_calls", "single_pass")
     assert outcomes == {
         **{(i, k): "right" for i in measured for k in ("pass", "rim")},
         ("no_tools", "pass"): "right",
