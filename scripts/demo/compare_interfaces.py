@@ -26,15 +26,27 @@ from .recorded_model import Conversation, RecordedModel, Recordings
 from .scene import World, WorldLog
 from .truth import Truth
 
-WAYS: dict[str, dict[str, str]] = {
-    "code": {"interface": "code"},
-    "code_python": {"interface": "code"},  # the cells are written as Python
-    "tool_calls": {"interface": "tool_calls"},
-    "single_pass": {"interface": "single_pass"},
-    "no_tools": {"interface": "no_tools"},
-    "offline": {"model": "offline-grammar"},  # the built-in brain, which does not know these questions
+
+
+@dataclass(frozen=True)
+class Way:
+    """How questions are asked: fields of the goal, and the folder of the replies where it is not the way's name."""
+
+    interface: str = ""
+    model: str = "recorded"
+    replies: str = ""
+
+
+WAYS: dict[str, Way] = {
+    "code": Way("code"),
+    "code_python": Way("code"),  # the cells are written as Python
+    "tool_calls": Way("tool_calls"),
+    "tool_calls_native": Way("tool_calls", "recorded-native", "tool_calls"),
+    "single_pass": Way("single_pass"),
+    "single_pass_schema": Way("single_pass", "recorded-native", "single_pass"),
+    "no_tools": Way("no_tools"),
+    "offline": Way(model="offline-grammar"),  # the built-in brain, which does not know these questions
 }
-"""How a question can be asked: the name of its replies' folder and fields of the goal."""
 REPLIES = Path(__file__).parent / "replies"
 PORT = 18777  # as in interfaces_params.yaml
 WINDOW_SECS = 5.0  # the node's window_secs: how far back a question's images go
@@ -136,7 +148,8 @@ that all rows are about the same images.
 What the table shows is that each interface can carry such a question through, what it costs, and that the answers hold. It does not rank
 models: the replies in `scripts/demo/replies/` were written by hand, turn by turn, from the requests that the node had sent, by somebody who
 had also written the questions and knew the scene. That favours `no_tools` most, whose answers are judged from the pictures alone. First
-replies stand as they were written. `code_python` is `code` once more, with cells in Python.
+replies stand as they were written. `code_python` is `code` once more, with cells in Python; `tool_calls_native` are the same
+calls as native function calls, `single_pass_schema` the same programs in an object of a JSON schema.
 
 Steps, requests, tokens and bytes are means a question; *our own time* is the median time from goal to result, less the model
 server's. A step is a cell; with `tool_calls` each call is one. Tokens are counted without a tokeniser: 4 bytes of text, or 32 x 32 px of
@@ -215,8 +228,10 @@ def run(client: Client, server: RecordedModel, args: argparse.Namespace) -> bool
     started = time.monotonic()
     for interface in args.interfaces.split(","):
         for question in wanted:
-            said = server.recordings.begin(f"{interface}/{question.key}")
-            asked = client.ask(question, args.deadline + 5.0, deadline=deadline, record=args.record_goals, **WAYS[interface])
+            way = WAYS[interface]
+            said = server.recordings.begin(f"{way.replies or interface}/{question.key}")
+            how = {"interface": way.interface, "model": way.model, "record": args.record_goals}
+            asked = client.ask(question, args.deadline + 5.0, deadline=deadline, **how)
             world.log = WorldLog.from_json(client.log["moves"])
             verdict = judge_one(question, asked, truth, client.log["period_nanos"], WINDOW_SECS)
             row = row_of(interface, question, asked, verdict, said)
