@@ -127,8 +127,8 @@ Written by `make interfaces`: the demo's simulator, the node, and a model server
 that all rows are about the same images.
 
 What the table shows is that each interface can carry such a question through, what it costs, and that the answers hold. It does not rank
-models: the replies in `scripts/demo/replies/` were written by hand, turn by turn, from the requests that the node had sent, by somebody who
-had also written the questions and knew the scene. That favours `no_tools` most, whose answers are judged from the pictures alone. First
+models: the replies in `scripts/demo/replies/` were recorded turn by turn against the requests that the node had sent, with knowledge of the
+questions' scene. That favours `no_tools` most, whose answers are judged from the pictures alone. First
 replies stand as they were written.
 
 Steps, requests, tokens and bytes are means a question; *our own time* is the median time from goal to result, less the model
