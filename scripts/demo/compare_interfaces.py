@@ -146,10 +146,13 @@ Written by `make interfaces`: the demo's simulator, the node, and a model server
 that all rows are about the same images.
 
 What the table shows is that each interface can carry such a question through, what it costs, and that the answers hold. It does not rank
-models: the replies in `scripts/demo/replies/` were written by hand, turn by turn, from the requests that the node had sent, by somebody who
-had also written the questions and knew the scene. That favours `no_tools` most, whose answers are judged from the pictures alone. First
-replies stand as they were written. `code_python` is `code` once more, with cells in Python; `tool_calls_native` are the same
-calls as native function calls, `single_pass_schema` the same programs in an object of a JSON schema.
+models: the replies in `scripts/demo/replies/` are scripted, written turn by turn against the requests that the node had sent, with knowledge
+of the questions' scene. That favours `no_tools` most, whose answers are judged from the pictures alone. First replies stand as they
+were written. `code_python` is `code` once more, with cells in Python; `tool_calls_native` are the same calls as native function calls,
+`single_pass_schema` the same programs in an object of a JSON schema.
+
+Programs decide by what they measure, each time anew. With `code` and `tool_calls`, verdicts that a reply states in its own words are
+recorded with it, after it had read the measurements; numbers come from the tools, but for the angle by `tool_calls`, which cannot subtract.
 
 Steps, requests, tokens and bytes are means a question; *our own time* is the median time from goal to result, less the model
 server's. A step is a cell; with `tool_calls` each call is one. Tokens are counted without a tokeniser: 4 bytes of text, or 32 x 32 px of
