@@ -52,19 +52,20 @@ fn measuring() -> String {
 fn behaviour(seed: u64, n: usize) -> Vec<Step> {
     let mut random = random(seed ^ (n as u64) << 20);
     let begun = || Step::Send([head("200 OK", EVENTS), text_event("**Purp")].concat());
-    match below(&mut random, 20) {
-        0..8 => good_stream(&measuring()),
-        8 => good_stream(&cell("Look.", "let mug = tools.Scene.find(\"mug\");\nprint(mug.center);")),
-        9 => good_stream("I would rather talk about the weather."),
-        10 => good_stream(&cell("Go round.", "let i = 0;\nloop { i += 1; }")),
-        11 => vec![Step::Hang],
-        12 => vec![begun(), Step::Hang],
-        13 => vec![begun(), Step::Drip(text_event("never ending story").repeat(100), Duration::from_millis(3))],
-        14 => answer("500 Internal Server Error", "text/plain", "boom"),
-        15 => answer("429 Too Many Requests", "text/plain", "slow down"),
-        16 => vec![Step::Send([head("200 OK", EVENTS), b"data: {\"choices\":[{\"del".to_vec()].concat())],
-        17 => vec![],
-        18 => vec![begun(), Step::Repeat(text_event(&"x".repeat(4000)), 4000)],
+    // A server that fails three times in a row is left alone for a while, which would leave little to see: most of it stalls.
+    match below(&mut random, 40) {
+        0..14 => good_stream(&measuring()),
+        14 => good_stream(&cell("Look.", "let mug = tools.Scene.find(\"mug\");\nprint(mug.center);")),
+        15 => good_stream("I would rather talk about the weather."),
+        16 => good_stream(&cell("Go round.", "let i = 0;\nloop { i += 1; }")),
+        17..24 => vec![Step::Hang],
+        24..29 => vec![begun(), Step::Hang],
+        29..33 => vec![begun(), Step::Drip(text_event("never ending story").repeat(100), Duration::from_millis(3))],
+        33 => answer("500 Internal Server Error", "text/plain", "boom"),
+        34 => answer("429 Too Many Requests", "text/plain", "slow down"),
+        35 => vec![Step::Send([head("200 OK", EVENTS), b"data: {\"choices\":[{\"del".to_vec()].concat())],
+        36 => vec![],
+        37 => vec![begun(), Step::Repeat(text_event(&"x".repeat(4000)), 4000)],
         _ => {
             let wait = Duration::from_millis(50 + below(&mut random, 300));
             let late = [head("200 OK", EVENTS), text_event(&measuring()), end_events()].concat();
@@ -79,7 +80,8 @@ fn parameters(url: &str) -> BTreeMap<String, ParameterValue> {
         ("model.base_url", text(url)),
         ("model.name", text("m")),
         ("model.retry_secs", double(1.0)),
-        ("model.fallback.reserve_secs", double(0.1)),
+        // Nobody stands in, so that stalls reach the deadline.
+        ("model.fallback.offline", ParameterValue::Bool(false)),
         ("agent.reflection.enabled", ParameterValue::Bool(true)),
         ("tf.wait_secs", double(0.0)),
     ]
