@@ -25,6 +25,7 @@ mod llm_exchanges;
 mod llm_faults;
 mod llm_goals;
 mod llm_models;
+mod model_cells;
 mod mosd_agent;
 mod mosd_cells;
 mod mosd_geometry;
