@@ -9,6 +9,7 @@ mod agent_loop;
 mod agent_stages;
 mod architecture;
 mod array_properties;
+mod ask;
 mod cli;
 mod docs;
 mod geometry_coverage;

@@ -5,6 +5,7 @@
 pub mod models;
 pub mod question;
 mod session;
+pub mod source;
 
 use std::{
     collections::HashMap,
