@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-core test-ros test-demo fuzz lint clean distclean
+.PHONY: help setup build demo interfaces test test-core test-ros test-demo fuzz lint clean distclean
 SECONDS ?= 3600
 export CARGO_NET_RETRY ?= 5
 export PIP_NO_INPUT ?= 1
@@ -16,6 +16,9 @@ build: ## The package, into build/ and install/ (BUILD_TYPE=Debug builds quicker
 
 demo: build ## A simulated robot asks, the node answers
 	scripts/demo.sh
+
+interfaces: build ## Compares the action interfaces with recorded replies; writes docs/interfaces.md
+	scripts/interfaces.sh --doc docs/interfaces.md
 
 test: test-core test-ros test-demo ## All tests
 

@@ -23,6 +23,7 @@ mod kernel_worker;
 mod llm_exchanges;
 mod llm_faults;
 mod llm_models;
+mod model_cells;
 mod mosd_agent;
 mod mosd_cells;
 mod mosd_geometry;
