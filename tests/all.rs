@@ -4,6 +4,7 @@
 
 mod support;
 
+mod agent_hostile;
 mod agent_interfaces;
 mod agent_loop;
 mod agent_stages;
@@ -11,6 +12,7 @@ mod architecture;
 mod array_properties;
 mod ask;
 mod cli;
+mod conversations;
 mod docs;
 mod geometry_coverage;
 mod kernel_arrays;
@@ -22,6 +24,7 @@ mod kernel_tools;
 mod kernel_worker;
 mod llm_exchanges;
 mod llm_faults;
+mod llm_goals;
 mod llm_models;
 mod model_cells;
 mod mosd_agent;
@@ -33,5 +36,6 @@ mod perception_tools;
 mod reference_page;
 mod session_report;
 mod sessions;
+mod soak;
 mod space_tools;
 mod vlm_cells;

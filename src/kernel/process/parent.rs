@@ -173,7 +173,7 @@ impl Parent {
                 job = self.jobs.recv() => job,
                 said = from_child.next() => return Err(unasked(said)),
             };
-            let Some(Job { cell, is_program, reply }) = job else { return Ok(()) };
+            let Some(Job { cell, is_program, reply, span: _ }) = job else { return Ok(()) };
             self.reply = Some(reply);
             send(&mut to_child, wire::bytes(&Request::Run { cell, is_program })?).await?;
             let report = self.cell(&mut to_child, &mut from_child).await?;
@@ -221,7 +221,7 @@ impl Parent {
         match status.and_then(|status| status.signal()) {
             // What Rust's runtime says before it gives up.
             Some(SIGABRT) if last_words.contains("memory allocation of ") => limit(format!(
-                "the cell took far more than {memory} MiB at once, and its process was ended; keep less in lists and strings"
+                "the cell took far more than {memory} MiB at once, and its process was ended; keep less in lists, texts and arrays"
             )),
             Some(SIGXCPU) => {
                 limit("the kernel's process used up its processor time; leave bulk work to tools".to_owned())
