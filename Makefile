@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-core test-ros test-demo fuzz soak overhead lint clean distclean interfaces
+.PHONY: help setup build demo test test-core test-ros test-demo fuzz soak overhead bench lint clean distclean interfaces
 SECONDS ?= 3600
 export CARGO_NET_RETRY ?= 5
 export PIP_NO_INPUT ?= 1
@@ -40,6 +40,9 @@ soak: ## A thousand goals against a server that misbehaves, with times and memor
 
 overhead: ## Our own time, bytes and tokens in each turn
 	cargo bench --locked --bench turns
+
+bench: ## Speed against an interpreter with numpy and scipy, in one run, as ratios
+	scripts/bench.sh
 
 lint: setup ## Formatting and static checks
 	cargo fmt --check

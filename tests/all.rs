@@ -10,6 +10,7 @@ mod agent_loop;
 mod agent_stages;
 mod architecture;
 mod array_properties;
+mod ask;
 mod cli;
 mod conversations;
 mod docs;

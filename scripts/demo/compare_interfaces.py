@@ -26,8 +26,27 @@ from .recorded_model import Conversation, RecordedModel, Recordings
 from .scene import World, WorldLog
 from .truth import Truth
 
-INTERFACES = ("code", "tool_calls", "single_pass", "no_tools")
-OFFLINE, OFFLINE_MODEL = "offline", "offline-grammar"  # the built-in brain, which does not know these questions
+
+
+@dataclass(frozen=True)
+class Way:
+    """How questions are asked: fields of the goal, and the folder of the replies where it is not the way's name."""
+
+    interface: str = ""
+    model: str = "recorded"
+    replies: str = ""
+
+
+WAYS: dict[str, Way] = {
+    "code": Way("code"),
+    "code_python": Way("code"),  # the cells are written as Python
+    "tool_calls": Way("tool_calls"),
+    "tool_calls_native": Way("tool_calls", "recorded-native", "tool_calls"),
+    "single_pass": Way("single_pass"),
+    "single_pass_schema": Way("single_pass", "recorded-native", "single_pass"),
+    "no_tools": Way("no_tools"),
+    "offline": Way(model="offline-grammar"),  # the built-in brain, which does not know these questions
+}
 REPLIES = Path(__file__).parent / "replies"
 PORT = 18777  # as in interfaces_params.yaml
 WINDOW_SECS = 5.0  # the node's window_secs: how far back a question's images go
@@ -127,9 +146,13 @@ Written by `make interfaces`: the demo's simulator, the node, and a model server
 that all rows are about the same images.
 
 What the table shows is that each interface can carry such a question through, what it costs, and that the answers hold. It does not rank
-models: the replies in `scripts/demo/replies/` were recorded turn by turn against the requests that the node had sent, with knowledge of the
-questions' scene. That favours `no_tools` most, whose answers are judged from the pictures alone. First
-replies stand as they were written.
+models: the replies in `scripts/demo/replies/` are scripted, written turn by turn against the requests that the node had sent, with knowledge
+of the questions' scene. That favours `no_tools` most, whose answers are judged from the pictures alone. First replies stand as they
+were written. `code_python` is `code` once more, with cells in Python; `tool_calls_native` are the same calls as native function calls,
+`single_pass_schema` the same programs in an object of a JSON schema.
+
+Programs decide by what they measure, each time anew. With `code` and `tool_calls`, verdicts that a reply states in its own words are
+recorded with it, after it had read the measurements; numbers come from the tools, but for the angle by `tool_calls`, which cannot subtract.
 
 Steps, requests, tokens and bytes are means a question; *our own time* is the median time from goal to result, less the model
 server's. A step is a cell; with `tool_calls` each call is one. Tokens are counted without a tokeniser: 4 bytes of text, or 32 x 32 px of
@@ -208,9 +231,10 @@ def run(client: Client, server: RecordedModel, args: argparse.Namespace) -> bool
     started = time.monotonic()
     for interface in args.interfaces.split(","):
         for question in wanted:
-            said = server.recordings.begin(f"{interface}/{question.key}")
-            how = {"model": OFFLINE_MODEL} if interface == OFFLINE else {"interface": interface}
-            asked = client.ask(question, args.deadline + 5.0, deadline=deadline, record=args.record_goals, **how)
+            way = WAYS[interface]
+            said = server.recordings.begin(f"{way.replies or interface}/{question.key}")
+            how = {"interface": way.interface, "model": way.model, "record": args.record_goals}
+            asked = client.ask(question, args.deadline + 5.0, deadline=deadline, **how)
             world.log = WorldLog.from_json(client.log["moves"])
             verdict = judge_one(question, asked, truth, client.log["period_nanos"], WINDOW_SECS)
             row = row_of(interface, question, asked, verdict, said)
@@ -239,7 +263,7 @@ def main(argv: list[str] | None = None) -> int:
     parser.add_argument("--replies", type=Path, default=REPLIES)
     parser.add_argument("--requests", type=Path, help="keep every request there, to record replies")
     parser.add_argument("--wait-reply", type=float, default=0.0, help="seconds to wait for a reply that is missing")
-    parser.add_argument("--interfaces", default=",".join((*INTERFACES, OFFLINE)))
+    parser.add_argument("--interfaces", default=",".join(WAYS))
     parser.add_argument("--only", default="", metavar="KEYS", help="ask only the questions of these keys")
     parser.add_argument("--action", default="/spatialclaw/ask")
     parser.add_argument("--deadline", type=float, default=30.0, help="real seconds per question")

@@ -141,6 +141,11 @@ OBJECTS: tuple[ObjectSpec, ...] = (
     ObjectSpec(15, "stool", (_upright_cylinder(0.16, 0.45),), (2.45, 0.78, 0.0), 0.0, (0.30, 0.45, 0.30, 1.0), 4.0),
     ObjectSpec(16, "cabinet", (_box(0.40, 0.42, 0.85),), (2.74, -0.62, 0.0), 0.15, (0.52, 0.46, 0.56, 1.0), 20.0),
     ObjectSpec(17, "suitcase", (_box(0.25, 0.45, 0.60),), (-1.30, 0.25, 0.0), 0.3, (0.20, 0.22, 0.26, 1.0), 8.0),
+    # A half door, so that the camera always sees all of it.
+    ObjectSpec(18, "door", (_box(0.05, 0.70, 1.0),), (3.80, 0.80, 0.0), 0.0, (0.58, 0.43, 0.30, 1.0)),
+    ObjectSpec(
+        19, "heater", (_box(0.12, 0.60, 0.60, (0.0, 0.0, 0.40)),), (3.76, -0.15, 0.0), 0.0, (0.92, 0.92, 0.90, 1.0)
+    ),
 )
 """The scene. ``suitcase`` stands behind the robot: it has a name and is never in view."""
 

@@ -231,6 +231,7 @@ QUESTIONS: tuple[Question, ...] = (
     Question("How far is the carton from the mug?", between("carton", "mug")),
     Question("What is the distance between the teddy and the ball?", between("teddy", "ball")),
     Question("How far is the stool from the cabinet?", between("stool", "cabinet")),
+    Question("How far is the heater from the door?", between("heater", "door")),
     Question("How far is the toolbox from the robot?", away("toolbox", "base_link")),
     Question("How far is the ball from the camera?", away("ball", "front_optical_frame")),
     Question("What is the bearing of the stool?", direction("stool")),

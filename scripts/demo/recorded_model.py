@@ -6,6 +6,8 @@
 said before it starts: ``POST /v1/conversation {"name": "code/cloth"}``. Where no reply is recorded, the request is
 refused with status 400 and the name of the file that is missing.
 
+Where a request declares functions or wants an object of a schema, recorded text is put in that form.
+
 ``--record DIR`` is the same with people at work: every request is also written to ``--requests`` (the JSON without the
 pictures' bytes, the same as text to read, and each picture as a file), and a missing reply is waited for.
 
@@ -38,6 +40,12 @@ PIECE_CHARS = 200  # of text in one event of a stream
 MAX_REQUEST_BYTES = 64 << 20
 NAME = re.compile(r"[a-z0-9_]+(/[a-z0-9_]+)*")
 DATA_URI = re.compile(r"data:image/(png|jpeg);base64,(.*)", re.S)
+JSON_BLOCK = re.compile(r"```json\n(.*?)\n```", re.S)
+CELL = re.compile(
+    r"\*\*Purpose\*\*(?P<purpose>.*?)\*\*Reasoning\*\*(?P<reasoning>.*?)\*\*Next Goal\*\*(?P<next_goal>.*?)"
+    r"\*\*Code\*\*\s*```\w*\n(?P<code>.*?)\n```",
+    re.S,
+)
 
 Json = dict[str, Any]
 
@@ -156,6 +164,42 @@ def _as_text(request: Json) -> str:
     return "\n".join(lines) + "\n"
 
 
+def in_asked_form(reply: Json, request: Json) -> Json:
+    """The same reply as native function calls or as an object of a schema, where the request asks for that.
+
+    Calls are recorded as a JSON block, cells under Markdown headings. A strict server names every declared argument,
+    so those that were left out become null.
+    """
+    declared = {tool["function"]["name"]: tool["function"]["parameters"] for tool in request.get("tools", [])}
+    block = JSON_BLOCK.search(reply["content"])
+    if declared and not reply["tool_calls"] and block:
+        said = json.loads(block.group(1))
+        calls = [
+            {"name": call["name"], "arguments": _with_nulls(call["arguments"], declared.get(call["name"], {}))}
+            for call in said["calls"]
+        ]
+        return {"content": said["purpose"], "tool_calls": calls}
+    cell = CELL.search(reply["content"])
+    schema = (request.get("response_format") or {}).get("json_schema", {}).get("schema", {})
+    if "code" in schema.get("properties", {}) and cell:
+        names = ("purpose", "reasoning", "next_goal", "code")
+        said = {name: cell.group(name).strip() for name in names}
+        return {**reply, "content": json.dumps(said, ensure_ascii=False)}
+    return reply
+
+
+def _with_nulls(value: Any, schema: Json) -> Any:
+    if isinstance(value, list):
+        items = next((s["items"] for s in (schema, *schema.get("anyOf", [])) if "items" in s), {})
+        return [_with_nulls(item, items) for item in value]
+    if not isinstance(value, dict):
+        return value
+    fitting = (s for s in (schema, *schema.get("anyOf", [])) if value.keys() <= s.get("properties", {}).keys())
+    properties = next(fitting, {}).get("properties", {})
+    names = [*value, *(name for name in properties if name not in value)]
+    return {name: _with_nulls(value.get(name), properties.get(name, {})) for name in names}
+
+
 def n_text_tokens(text: str) -> int:
     """Tokens that a text counts as here."""
     return math.ceil(len(text.encode()) / BYTES_PER_TOKEN)
@@ -235,7 +279,7 @@ class _Handler(BaseHTTPRequestHandler):
         recordings.keep_request(conversation.name, turn, request)
         n_prompt = n_prompt_tokens(request)
         try:
-            reply = recordings.reply(conversation.name, turn)
+            reply = in_asked_form(recordings.reply(conversation.name, turn), request)
         except NoReply as problem:
             conversation.missing = str(problem)
             raise

@@ -6,6 +6,7 @@ pub mod conversations;
 pub mod models;
 pub mod question;
 mod session;
+pub mod source;
 
 use std::{
     collections::HashMap,

@@ -23,7 +23,13 @@ PIL_image = pytest.importorskip("PIL.Image", reason="scripts/demo/requirements.t
 ROOT = Path(__file__).resolve().parents[2]
 sys.path.insert(0, str(ROOT / "scripts"))
 
-from demo.recorded_model import BadRequest, RecordedModel, Recordings, n_prompt_tokens  # noqa: E402
+from demo.recorded_model import (  # noqa: E402
+    BadRequest,
+    RecordedModel,
+    Recordings,
+    in_asked_form,
+    n_prompt_tokens,
+)
 
 REPLIES = ROOT / "scripts/demo/replies"
 
@@ -119,6 +125,45 @@ def test_calls_and_declarations_count_as_read() -> None:
     assert n_prompt_tokens({"messages": messages, "tools": [{"n": 1}]}) == 2 + 2
 
 
+def test_recorded_text_is_said_as_native_calls_and_by_schema() -> None:
+    ref = {"type": "object", "properties": {"ref": {"type": "string"}}}
+    options = {"anyOf": [{"properties": {"text": {}, "because": {"items": ref}, "unit": {}}}, {"type": "null"}]}
+    function = {"name": "ReturnAnswer", "parameters": {"properties": {"value": {}, "options": options}}}
+    said = {"purpose": "why", "calls": [{"name": "ReturnAnswer", "arguments": {"value": 1}}]}
+    recorded = {"content": f"```json\n{json.dumps(said)}\n```\n", "tool_calls": []}
+    native = in_asked_form(recorded, {"tools": [{"type": "function", "function": function}]})
+    assert native["content"] == "why"
+    assert native["tool_calls"] == [{"name": "ReturnAnswer", "arguments": {"value": 1, "options": None}}]
+    said["calls"][0]["arguments"]["options"] = {"because": [{"ref": "r1"}]}
+    recorded["content"] = f"```json\n{json.dumps(said)}\n```\n"
+    native = in_asked_form(recorded, {"tools": [{"type": "function", "function": function}]})
+    filled = {"because": [{"ref": "r1"}], "text": None, "unit": None}
+    assert native["tool_calls"][0]["arguments"]["options"] == filled
+    assert in_asked_form(recorded, {}) == recorded
+
+    cell = "**Purpose**\na\n\n**Reasoning**\nb\n\n**Next Goal**\nc\n\n**Code**\n```rhai\nlet x = 1;\nprint(x);\n```\n"
+    schema = {"json_schema": {"schema": {"properties": {"code": {"type": "string"}}}}}
+    whole = in_asked_form({"content": cell, "tool_calls": []}, {"response_format": schema})
+    expected = {"purpose": "a", "reasoning": "b", "next_goal": "c", "code": "let x = 1;\nprint(x);"}
+    assert json.loads(whole["content"]) == expected
+
+
+def test_every_recorded_reply_can_be_read_in_both_forms() -> None:
+    files = sorted(REPLIES.glob("*/*/*.md"))
+    assert len(files) > 90
+    schema = {"response_format": {"json_schema": {"schema": {"properties": {"code": {}}}}}}
+    tools = {"tools": [{"function": {"name": "ReturnAnswer", "parameters": {}}}]}
+    for file in files:
+        recorded = {"content": file.read_text(encoding="utf-8"), "tool_calls": []}
+        way = file.relative_to(REPLIES).parts[0]
+        if way == "tool_calls":
+            assert in_asked_form(recorded, tools)["tool_calls"], file
+        elif way == "no_tools":
+            assert json.loads(recorded["content"])["reasoning"], file
+        else:
+            assert json.loads(in_asked_form(recorded, schema)["content"])["code"], file
+
+
 def compare(out: Path, replies: Path, *args: str) -> subprocess.CompletedProcess[str]:
     for module in ("pybullet", "rclpy", "tf2_msgs.msg", "spatialclaw.action"):
         pytest.importorskip(module, reason=f"needs {module}: `make build` and scripts/demo/requirements.txt")
@@ -140,7 +185,9 @@ def test_two_questions_by_every_interface(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     rows = json.loads((tmp_path / "interfaces.json").read_text(encoding="utf-8"))
     outcomes = {(r["interface"], r["key"]): r["outcome"] for r in rows}
-    measured = ("code", "tool_calls", "single_pass")
+    from demo.compare_interfaces import WAYS  # needs the package's interfaces
+
+    measured = tuple(way for way in WAYS if way not in ("no_tools", "offline"))
     assert outcomes == {
         **{(i, k): "right" for i in measured for k in ("pass", "rim")},
         ("no_tools", "pass"): "right",
