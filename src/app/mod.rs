@@ -59,7 +59,7 @@ pub struct App {
     recorder: Recorder,
     conversations: Arc<Conversations>,
     /// Notes what the last question measured; the next one waits for it.
-    remembering: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
+    remembering: Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
 
 impl App {
@@ -242,7 +242,7 @@ impl App {
         };
         seen(&snapshot);
         let outcome = agent.solve(&goal, snapshot.clone(), events, cancel).await;
-        self.remember(snapshot).await;
+        self.remember(snapshot);
         outcome
     }
 
@@ -363,9 +363,9 @@ impl App {
     }
 
     /// Notes what a question measured, beside the answer: boxes that nobody asked for are fitted only here.
-    async fn remember(self: &Arc<Self>, snapshot: Arc<Snapshot>) {
+    fn remember(self: &Arc<Self>, snapshot: Arc<Snapshot>) {
         let app = self.clone();
-        let mut remembering = self.remembering.lock().await;
+        let mut remembering = self.remembering.lock().unwrap_or_else(PoisonError::into_inner);
         let before = remembering.take();
         *remembering = Some(tokio::spawn(async move {
             if let Some(before) = before {
@@ -390,7 +390,9 @@ impl App {
             }
         };
         let request = SnapshotRequest { when, cameras: question.cameras.clone() };
-        if let Some(before) = self.remembering.lock().await.take() {
+        // The lock is let go before anything is waited for: goals that end meanwhile must not wait as well.
+        let before = self.remembering.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(before) = before {
             let _ = before.await;
         }
         let asked_at = self.now();

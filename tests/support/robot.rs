@@ -88,21 +88,20 @@ fn clock() -> (Arc<AtomicI64>, RosClock) {
 
 /// Moves the clock on, and shows what the robot's camera sees then.
 pub fn show_at(app: &App, clock: &AtomicI64, secs: f64, bodies: &AnalyticScene, lens: &Intrinsics) {
-    show_grainy_at(app, clock, secs, bodies, lens, 0);
+    show_grainy_at(app, clock, secs, &bodies.render(lens, &tabletop::robot_from_camera()), 0);
 }
 
 /// The same with noise of up to `grain` on each channel of each pixel.
-pub fn show_grainy_at(app: &App, clock: &AtomicI64, secs: f64, bodies: &AnalyticScene, lens: &Intrinsics, grain: u8) {
+pub fn show_grainy_at(app: &App, clock: &AtomicI64, secs: f64, rendered: &RenderedView, grain: u8) {
     let stamp = STAMP.plus_secs(secs);
     clock.store(stamp.nanos, Ordering::SeqCst);
-    let rendered = bodies.render(lens, &tabletop::robot_from_camera());
-    let mut colors = shaded(&rendered);
+    let mut colors = shaded(rendered);
     let mut random = Random(stamp.nanos as u64 | 1);
     for channel in &mut colors {
         let noise = (random.next_u64() >> 13) % (2 * u64::from(grain) + 1);
         *channel = (u64::from(*channel) + noise).saturating_sub(u64::from(grain)).min(255) as u8;
     }
-    show(app, stamp, &rendered, colors);
+    show(app, stamp, rendered, colors);
 }
 
 /// The same, with noise for colour.
