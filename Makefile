@@ -35,14 +35,14 @@ test-demo: build ## The demo, judged by the simulator, and tests of simulator an
 fuzz: ## Random cells against the kernel for SECONDS=3600; SPATIALCLAW_FUZZ_SEED=2 makes other ones
 	SPATIALCLAW_FUZZ_SECONDS=$(SECONDS) cargo test --locked --test all kernel_fuzz:: -- --nocapture
 
-bench: ## Speed against an interpreter with numpy and scipy, in one run, as ratios
-	scripts/bench.sh
-
 soak: ## A thousand goals against a server that misbehaves, with times and memory (SPATIALCLAW_SOAK_GOALS, _SEED)
 	cargo test --locked --test all soak:: -- --ignored --nocapture
 
 overhead: ## Our own time, bytes and tokens in each turn
 	cargo bench --locked --bench turns
+
+bench: ## Speed against an interpreter with numpy and scipy, in one run, as ratios
+	scripts/bench.sh
 
 lint: setup ## Formatting and static checks
 	cargo fmt --check

@@ -129,7 +129,7 @@ fn brackets_pick_and_write() {
         ("m[1][2] = 60; m[0] = 1; m[m > 50] = -1; m", "Arr 3x4 [[1, 1, 1, 1], [4, 5, -1, 7], [8, 9, 10, 11]]"),
         ("m.nd_set([(), 3], [1.5, 2, 3]); m.nd([(), 3])", "Arr [1.5, 2.0, 3.0]"),
         ("m[0] += 1; m[0][0]", "float 2.0"),
-        ("let n = m; n[0] = 0; m[0][0]", "float 2.0"),
+        ("let n = m.copy(); n[0] = 0; m[0][0]", "float 2.0"),
         ("let s = 0; for x in a { s += x; } s", "int 26"),
         ("let rows = 0; for row in m { rows += row.len(); } rows", "int 12"),
     ]);
@@ -171,6 +171,13 @@ fn pythons_own_functions_keep_what_they_are_given() {
     check_values(&[
         ("sum([1, 2, 3])", "int 6"),
         ("sum([])", "int 0"),
+        ("sum(np.array([[1, 2], [3, 4]]))", "Arr [4, 6]"),
+        ("sum(np.array([[1, 2], [3, 4]]), 1)", "Arr [3, 7]"),
+        ("sum(sum(np.array([[1, 2], [3, 4]])))", "int 10"),
+        ("np.sum(np.array([[1, 2], [3, 4]]))", "int 10"),
+        ("round(2.675, 2)", "float 2.67"),
+        ("round(-1234.5, -2)", "float -1200.0"),
+        ("np.round(2.675, 2)", "float 2.68"),
         ("min(3, 1, #{})", "int 1"),
         ("max(2, 3.5)", "float 3.5"),
         ("max(2, 3)", "int 3"),
@@ -195,6 +202,16 @@ fn pythons_own_functions_keep_what_they_are_given() {
 }
 
 #[test]
+fn an_array_beyond_the_memory_of_the_goal_is_a_limit() {
+    let mut bench = Bench::new();
+    assert_eq!(
+        bench.hits_limit("np.zeros(10000000000)"),
+        "the cell needs more than 512 MiB; keep less in lists, texts and arrays"
+    );
+    assert_eq!(bench.run("np.zeros(3).size").value.as_deref(), Some("int 3"));
+}
+
+#[test]
 fn what_cannot_be_done_says_what_to_do() {
     check_failures(&[
         (
@@ -207,7 +224,23 @@ fn what_cannot_be_done_says_what_to_do() {
         ),
         ("np.mean([])", "NOT_MEASURABLE the mean of an empty array has no value"),
         ("np.array([1, 2])[5]", "index 5 is out of range: axis 0 has 2 values"),
-        ("np.zeros(10000000000)", "this needs 76293 MiB at once, 512 MiB are allowed; work on a part"),
+        (
+            "let m = np.zeros([2, 2]); let n = m; n[0] = 1;",
+            "`n` is a copy of `m`, an Arr of shape 2x2, and is changed in place: in Python both would change; write \
+             `n = m.copy()` to change only `n`, or change `m` itself",
+        ),
+        (
+            "let m = np.ones([2, 2]); max(m)",
+            "max of an array of 2 axes is ambiguous; write np.max(a) for all values or np.max(a, 0) along an axis",
+        ),
+        (
+            "any(np.ones([2, 2]) > 0)",
+            "any of an array of 2 axes is ambiguous; write np.any(a) for all values or np.any(a, 0) along an axis",
+        ),
+        (
+            "sum([[1, 2], [3, 4]])",
+            "Python cannot add lists to a number; write np.sum(rows) for all values or np.sum(rows, 0) by column",
+        ),
         ("np.mean([1], #{axes: 0})", "mean has no parameter `axes`; call it as np.mean(a, axis?, keepdims?)"),
         ("[1, 2] - [0, 1]", "lists have no `-`; write np.array(list) - np.array(list)"),
         ("np.mean(\"mug\")", "a is the string \"mug\", wanted numbers: an Arr or a list"),

@@ -2,35 +2,35 @@
 //! hold, and the kernel answers afterwards.
 //!
 //! The attempts stand in `tests/escape/<category>.txt`, each behind a line that says what must come of it:
-//! `=== refused | failed | limit: words of the message`, `=== timed out`, `=== value: ...` or `=== completes`.
+//! `=== refused | failed | limit: words of the message`, `=== timed out`, `=== submits: ...`, `=== value: ...` or `=== completes`.
 //! `⟦300×text⟧` stands for text 300 times; `#` in it counts.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::print_stdout, reason = "a test ends at the first surprise")]
 
 use crate::support::table_world;
 
-use std::{fmt::Write, time::Duration};
+use std::{fmt::Write, fs, path::Path, time::Duration};
 
 use spatialclaw::kernel::{CellReport, CellStatus};
 use table_world::*;
 
-const CATEGORIES: [(&str, &str); 16] = [
-    ("files", include_str!("escape/files.txt")),
-    ("network", include_str!("escape/network.txt")),
-    ("process", include_str!("escape/process.txt")),
-    ("clock", include_str!("escape/clock.txt")),
-    ("environment", include_str!("escape/environment.txt")),
-    ("other goals", include_str!("escape/other_goals.txt")),
-    ("redefinition", include_str!("escape/redefinition.txt")),
-    ("catching the kill", include_str!("escape/catching_the_kill.txt")),
-    ("memory", include_str!("escape/memory.txt")),
-    ("recursion and nesting", include_str!("escape/recursion_and_nesting.txt")),
-    ("flood", include_str!("escape/flood.txt")),
-    ("slow natives", include_str!("escape/slow_natives.txt")),
-    ("numbers", include_str!("escape/numbers.txt")),
-    ("text tricks", include_str!("escape/text_tricks.txt")),
-    ("prompt tricks", include_str!("escape/prompt_tricks.txt")),
-    ("engine", include_str!("escape/engine.txt")),
+const CATEGORIES: [&str; 16] = [
+    "files",
+    "network",
+    "process",
+    "clock",
+    "environment",
+    "other_goals",
+    "redefinition",
+    "catching_the_kill",
+    "memory",
+    "recursion_and_nesting",
+    "flood",
+    "slow_natives",
+    "numbers",
+    "text_tricks",
+    "prompt_tricks",
+    "engine",
 ];
 
 const MAX_MEMORY_BYTES: usize = 48 << 20;
@@ -97,10 +97,18 @@ fn is_as_expected(expected: &str, found: &str) -> bool {
     }
 }
 
-fn check(category: &str, text: &'static str, wrong: &mut String) -> usize {
-    let attempts = attempts(text);
-    let n = attempts.len();
-    for Attempt { expected, source } in attempts {
+/// Attempts that were refused, and those that completed and did no harm.
+#[derive(Default)]
+struct Counts {
+    n_refused: usize,
+    n_harmless: usize,
+}
+
+fn check(category: &str, wrong: &mut String) -> Counts {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/escape").join(format!("{category}.txt"));
+    let text = fs::read_to_string(file).unwrap();
+    let mut counts = Counts::default();
+    for Attempt { expected, source } in attempts(&text) {
         let mut bench = Bench::with(|context| {
             context.limits.max_memory_bytes = MAX_MEMORY_BYTES;
             context.limits.max_operations = 200_000;
@@ -110,6 +118,10 @@ fn check(category: &str, text: &'static str, wrong: &mut String) -> usize {
         });
         let report = bench.run(&source);
         let found = outcome(&report);
+        match report.status {
+            CellStatus::Completed => counts.n_harmless += 1,
+            _ => counts.n_refused += 1,
+        }
         let shown: String = source.chars().take(60).collect();
         if !is_as_expected(&expected, &found) {
             let found: String = found.chars().take(200).collect();
@@ -124,20 +136,29 @@ fn check(category: &str, text: &'static str, wrong: &mut String) -> usize {
         if report.stdout.len() > MAX_OUTPUT_BYTES + 500 || report.pictures.len() > 8 {
             let _ = writeln!(wrong, "{category} {shown:?}: {} bytes printed", report.stdout.len());
         }
+        if found.len() > 30_000 {
+            let _ = writeln!(wrong, "{category} {shown:?}: told in {} bytes", found.len());
+        }
         if bench.run("1 + 1").value.as_deref() != Some("int 2") {
             let _ = writeln!(wrong, "{category} {shown:?}: the kernel does not answer any more");
         }
     }
-    n
+    counts
 }
 
 #[test]
-#[ignore = "the expectations in tests/escape are not written yet: every cell still says `completes`"]
 fn every_attempt_is_refused_or_harmless() {
     on_kernel_thread(|| {
         let mut wrong = String::new();
-        let n: usize = CATEGORIES.iter().map(|(category, text)| check(category, text, &mut wrong)).sum();
+        let mut all = Counts::default();
+        for category in CATEGORIES {
+            let Counts { n_refused, n_harmless } = check(category, &mut wrong);
+            println!("{category}: {n_refused} refused, {n_harmless} completed without harm");
+            all.n_refused += n_refused;
+            all.n_harmless += n_harmless;
+        }
+        println!("in all: {} refused, {} completed without harm", all.n_refused, all.n_harmless);
         assert!(wrong.is_empty(), "{wrong}");
-        assert!(n >= 400, "only {n} attempts");
+        assert!(all.n_refused >= 200, "only {} attempts are refused", all.n_refused);
     });
 }

@@ -538,8 +538,13 @@ fn a_refusal_is_typed() {
     assert!(
         bench
             .fails("Refuse(\"NOPE\", \"x\")")
-            .contains("refusal code \"NOPE\" is unknown, wanted one of INTERNAL_ERROR")
+            .contains("a cell cannot refuse with code \"NOPE\", wanted one of INVALID_GOAL, NO_IMAGE")
     );
+    // Only the node itself can say that it failed, or that the client went away.
+    for code in ["INTERNAL_ERROR", "CANCELED", "MODEL_UNAVAILABLE", "BUDGET_EXCEEDED"] {
+        let message = bench.fails(&format!("Refuse(\"{code}\", \"pretended\")"));
+        assert!(message.contains(&format!("a cell cannot refuse with code \"{code}\"")), "{message}");
+    }
     assert!(bench.fails("Refuse(\"NOT_VISIBLE\", \"  \")").contains("a refusal needs a message"));
 }
 

@@ -1,12 +1,9 @@
-//! Bulk work on all cores, writing into memory that the caller has taken.
+//! Bulk work on all cores, writing into memory that the caller has taken. What the threads take is charged to the caller's goal.
 
-use std::{
-    num::NonZero,
-    sync::atomic::{AtomicBool, AtomicUsize, Ordering},
-    thread,
-};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::{ArrayError, ArrayResult, Work};
+use crate::memory::parallel::parallel_chunks_mut;
 
 /// Fills `out` in pieces of `piece` values: `fill` gets the position of the piece's first value and the piece. Small work stays on the
 /// calling thread. `cost_per_value` is a rough number of arithmetic operations.
@@ -27,37 +24,74 @@ pub fn fill<T: Send>(
     let piece = piece.max(1);
     let cost = out.len().saturating_mul(cost_per_value);
     let per_piece = (COST_PER_PIECE / cost_per_value.max(1) / piece).max(1) * piece;
-    let n_threads = thread::available_parallelism().map_or(1, NonZero::get).min(out.len().div_ceil(per_piece));
-    if cost < MIN_COST || n_threads < 2 {
+    if cost < MIN_COST {
         for (i, part) in out.chunks_mut(per_piece).enumerate() {
             work.proceed()?;
             fill(i * per_piece, part);
         }
         return Ok(());
     }
-    let next = AtomicUsize::new(0);
+    let mut parts: Vec<&mut [T]> = out.chunks_mut(per_piece).collect();
     let is_interrupted = AtomicBool::new(false);
-    let parts: Vec<std::sync::Mutex<Option<&mut [T]>>> =
-        out.chunks_mut(per_piece).map(|part| std::sync::Mutex::new(Some(part))).collect();
-    let run = || {
-        loop {
-            let i = next.fetch_add(1, Ordering::Relaxed);
-            let Some(part) = parts.get(i) else { return };
-            if is_interrupted.load(Ordering::Relaxed) || work.proceed().is_err() {
-                is_interrupted.store(true, Ordering::Relaxed);
+    let interrupt = || {
+        if work.proceed().is_err() {
+            is_interrupted.store(true, Ordering::Relaxed);
+        }
+        is_interrupted.load(Ordering::Relaxed)
+    };
+    let done = parallel_chunks_mut(&mut parts, 1, &interrupt, |first, parts| {
+        for (i, part) in parts.iter_mut().enumerate() {
+            // Large work has many pieces in a chunk.
+            if i > 0 && interrupt() {
                 return;
             }
-            let part = part.lock().unwrap_or_else(std::sync::PoisonError::into_inner).take();
-            if let Some(part) = part {
-                fill(i * per_piece, part);
+            fill((first + i) * per_piece, part);
+        }
+    });
+    if done.is_err() || is_interrupted.load(Ordering::Relaxed) { Err(ArrayError::Interrupted) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{array::Unlimited, memory::Account};
+
+    #[test]
+    fn pieces_begin_where_they_should() {
+        let mut out = vec![0usize; 100_000];
+        fill(&mut out, 7, 1000, &Unlimited, |start, part| {
+            assert_eq!(start % 7, 0);
+            part.iter_mut().enumerate().for_each(|(i, value)| *value = start + i);
+        })
+        .unwrap();
+        assert_eq!(out, (0..100_000).collect::<Vec<_>>());
+    }
+
+    #[test]
+    fn what_threads_take_is_charged_to_the_goal() {
+        let account = Account::new();
+        let entered = account.enter();
+        let mut out: Vec<Vec<u8>> = vec![Vec::new(); 64];
+        let before = account.held_bytes();
+        fill(&mut out, 1, 1 << 20, &Unlimited, |_, part| part.iter_mut().for_each(|v| *v = vec![1; 1 << 16])).unwrap();
+        let taken = account.held_bytes() - before;
+        assert!(taken.abs_diff(4 << 20) < 64 << 10, "{taken}");
+        drop(entered);
+    }
+
+    #[test]
+    fn interrupted_work_says_so() {
+        struct Stopped;
+        impl Work for Stopped {
+            fn room(&self, _: usize) -> ArrayResult<()> {
+                Ok(())
+            }
+            fn proceed(&self) -> ArrayResult<()> {
+                Err(ArrayError::Interrupted)
             }
         }
-    };
-    thread::scope(|scope| {
-        for _ in 1..n_threads {
-            scope.spawn(run);
-        }
-        run();
-    });
-    if is_interrupted.load(Ordering::Relaxed) { Err(ArrayError::Interrupted) } else { Ok(()) }
+        let mut out = vec![0u8; 64];
+        assert_eq!(fill(&mut out, 1, 1 << 20, &Stopped, |_, _| ()), Err(ArrayError::Interrupted));
+        assert_eq!(fill(&mut out, 1, 1, &Stopped, |_, _| ()), Err(ArrayError::Interrupted));
+    }
 }

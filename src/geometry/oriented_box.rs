@@ -53,7 +53,7 @@ impl OrientedBox {
 /// Fits [`OrientedBox`].
 ///
 /// Axes are taken from the visible faces (planes by RANSAC), from the principal axes and from the vertical, each completed by the
-/// smallest rectangle across it (Freeman and Shapira 1975) or by a second face; the box of the smallest volume holds. Sides and their
+/// smallest rectangle across it (Freeman and Shapira 1975) or by a second face; the box of the smallest volume holds, those along faces first. Sides and their
 /// sigma follow the rules of [`super::boxes::upright_box`].
 ///
 /// # Errors
@@ -64,13 +64,14 @@ pub fn oriented_box(prepared: &Prepared) -> Result<OrientedBox, GeometryError> {
     for candidate in candidates(surface) {
         let Some(extents) = extents(surface, &candidate.axes) else { continue };
         // The thickness of a board is mostly noise, which must not decide on its own.
-        let volume = extents.iter().map(|extent| extent.length_m() + noise_m(extent)).product::<f64>();
+        let volume = candidate.preference.factor()
+            * extents.iter().map(|extent| extent.length_m() + noise_m(extent)).product::<f64>();
         if best.as_ref().is_none_or(|(least, _)| volume < *least) {
             best = Some((volume, candidate));
         }
     }
     let not_finite = || GeometryError::NotMeasurable("the points have no finite extent".to_owned());
-    let (_, Candidate { axes, sigma_rad }) = best.ok_or_else(not_finite)?;
+    let (_, Candidate { axes, sigma_rad, .. }) = best.ok_or_else(not_finite)?;
     let extents = extents(surface, &axes).ok_or_else(not_finite)?;
     let center_m = axes.iter().zip(&extents).map(|(axis, extent)| axis * extent.middle_m()).sum::<Vector3<f64>>();
     let mut order = [0usize, 1, 2];
@@ -105,6 +106,26 @@ fn ray_or_up(ray: &Vector3<f64>) -> Vector3<f64> {
 struct Candidate {
     axes: [Vector3<f64>; 3],
     sigma_rad: f64,
+    preference: Preference,
+}
+
+/// How much smaller another box must be to hold against this one. Two faces of equal breadth fill a box across their corner as well as the
+/// one that they belong to, so what stands along a face is believed first.
+#[derive(Clone, Copy)]
+enum Preference {
+    TwoFaces,
+    OneFace,
+    None,
+}
+
+impl Preference {
+    fn factor(self) -> f64 {
+        match self {
+            Preference::TwoFaces => 0.7,
+            Preference::OneFace => 0.75,
+            Preference::None => 1.0,
+        }
+    }
 }
 
 fn noise_m(extent: &Extent) -> f64 {
@@ -127,19 +148,22 @@ fn candidates(surface: &Surface) -> Vec<Candidate> {
             let across = second.into_inner() - first.into_inner() * first.dot(second);
             let Some(across) = across.try_normalize(1e-6) else { continue };
             let axes = [first.into_inner(), across, first.cross(&across)];
-            found.push(Candidate { axes, sigma_rad: first_sigma.hypot(*second_sigma) });
+            let sigma_rad = first_sigma.hypot(*second_sigma);
+            found.push(Candidate { axes, sigma_rad, preference: Preference::TwoFaces });
         }
     }
     let principal = principal_axes(surface);
     let sampling_rad = sampling_rad(surface);
-    let faces = faces.into_iter().map(|(normal, sigma)| (normal.into_inner(), sigma));
-    let singles = faces.chain(principal.map(|axis| (axis, sampling_rad))).chain([(Vector3::z(), 0.0)]);
-    for (axis, sigma_rad) in singles {
+    let faces = faces.into_iter().map(|(normal, sigma)| (normal.into_inner(), sigma, Preference::OneFace));
+    let others = principal.map(|axis| (axis, sampling_rad, Preference::None));
+    let singles = faces.chain(others).chain([(Vector3::z(), 0.0, Preference::None)]);
+    for (axis, sigma_rad, preference) in singles {
         let (right, down) = tangent_axes(&axis);
         let flat = surface.points.iter().map(|point| [right.dot(&point.p.coords), down.dot(&point.p.coords)]).collect();
         let Some(turn_rad) = smallest_rectangle(&convex_hull(&trimmed(flat))) else { continue };
         let along = right * turn_rad.cos() + down * turn_rad.sin();
-        found.push(Candidate { axes: [axis, along, axis.cross(&along)], sigma_rad: sigma_rad.hypot(sampling_rad) });
+        let axes = [axis, along, axis.cross(&along)];
+        found.push(Candidate { axes, sigma_rad: sigma_rad.hypot(sampling_rad), preference });
     }
     found
 }
@@ -214,6 +238,19 @@ mod tests {
             assert!((found.axes[0].cross(&found.axes[1]) - found.axes[2]).norm() < 1e-9);
         }
         assert!(n_covered * 100 >= 85 * n_sides, "{n_covered} of {n_sides}");
+    }
+
+    /// Top and front of equal breadth: a box across their corner is as small as the right one.
+    #[test]
+    fn two_visible_faces_are_not_measured_across_their_corner() {
+        let mut random = Random(7);
+        for yaw_rad in [1.571, 1.6, 1.52] {
+            let turned = UnitQuaternion::from_euler_angles(0.0, 0.0, yaw_rad);
+            let found = boxed([0.36, 0.20, 0.20], turned, &mut random);
+            for (side, truth) in found.sides.iter().zip([0.36, 0.20, 0.20]) {
+                assert!((side.value() - truth).abs() <= 0.01 + 2.0 * side.sigma(), "{yaw_rad}: {:?}", found.sides);
+            }
+        }
     }
 
     #[test]

@@ -175,7 +175,9 @@ fn without_position(error: &EvalAltResult) -> String {
 /// `surface_distance (tools.Geometry, i64)` in words.
 fn function_not_found(signature: &str) -> String {
     let readable = readable(signature);
-    let Some((name, types)) = readable.split_once(" (") else { return readable };
+    let Some((name, types)) = readable.split_once(" (") else {
+        return format!("there is no function `{signature}`");
+    };
     let types: Vec<&str> = types.trim_end_matches(')').split(", ").filter(|t| !t.is_empty()).collect();
     match (name, types.as_slice()) {
         (operator, [left, right]) if !operator.starts_with(|c: char| c.is_alphanumeric() || c == '_') => {

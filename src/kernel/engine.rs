@@ -1,8 +1,11 @@
 //! The Rhai engine of one kernel: which language features it has, and how deep and long a script may go.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
-use rhai::{Engine, Module, OptimizationLevel, Scope, Token};
+use rhai::{
+    Engine, Module, OptimizationLevel, Scope, Shared, Token,
+    packages::{Package, StandardPackage},
+};
 
 use super::{
     Limits,
@@ -11,10 +14,16 @@ use super::{
     meter::Meter,
     plain_values,
 };
-use crate::tools::{self, Session};
+use crate::{
+    memory,
+    tools::{self, Session},
+};
 
 /// Nested expressions at the top level and within functions.
 const MAX_EXPRESSION_DEPTH: usize = 64;
+
+/// Texts that an engine keeps once for all their uses.
+const MAX_INTERNED: usize = 256;
 
 /// Variables in scope, and functions defined.
 const MAX_NAMES: usize = 500;
@@ -56,7 +65,9 @@ pub fn build(
     meter: &Arc<Meter>,
     dicts: &Arc<Dicts>,
 ) -> (Engine, Scope<'static>) {
-    let mut engine = Engine::new();
+    let mut engine = Engine::new_raw();
+    engine.register_global_module(standard_functions());
+    engine.set_max_strings_interned(MAX_INTERNED);
     engine
         .set_max_call_levels(limits.max_call_depth)
         .set_max_expr_depths(MAX_EXPRESSION_DEPTH, MAX_EXPRESSION_DEPTH)
@@ -82,7 +93,7 @@ pub fn build(
     let debugging = session.clone();
     engine.on_debug(move |text, _, _| debugging.print(text));
     meter.watch(&mut engine);
-    plain_values::register(&mut engine);
+    plain_values::register(&mut engine, meter);
     guards::register(&mut engine, meter);
     builtins::register(&mut engine, meter, dicts);
     tools::register(&mut engine, session);
@@ -96,6 +107,16 @@ pub fn build(
     }
     engine.register_global_module(globals.into());
     (engine, scope)
+}
+
+/// Rhai's own functions, made once: they are the same for every kernel, which then costs nothing for them.
+fn standard_functions() -> Shared<Module> {
+    static SHARED: OnceLock<Shared<Module>> = OnceLock::new();
+    let make = || {
+        let _outside = memory::outside();
+        StandardPackage::new().as_shared_module()
+    };
+    SHARED.get_or_init(make).clone()
 }
 
 /// Words that Rhai keeps for later and numpy has as names.

@@ -135,17 +135,17 @@ fn guard_strings(engine: &mut Engine, meter: &Arc<Meter>) {
     let (add, append) = (meter.clone(), meter.clone());
     engine
         .register_fn("+", move |a: ImmutableString, b: ImmutableString| -> RhaiResult<ImmutableString> {
-            add.require_room(a.len().saturating_add(b.len()))?;
+            add.require_text(a.len().saturating_add(b.len()))?;
             Ok(a + b)
         })
         .register_fn("+=", move |a: &mut ImmutableString, b: ImmutableString| -> RhaiResult<()> {
-            append.require_room(a.len().saturating_add(b.len()))?;
+            append.require_text(a.len().saturating_add(b.len()))?;
             *a += b;
             Ok(())
         });
     let repeat = meter.clone();
     engine.register_fn("*", move |text: ImmutableString, n: i64| -> RhaiResult<String> {
-        repeat.require_room(text.len().saturating_mul(count(n)))?;
+        repeat.require_text(text.len().saturating_mul(count(n)))?;
         Ok(text.repeat(count(n)))
     });
 }
@@ -160,7 +160,7 @@ fn padded(meter: &Meter, text: &mut ImmutableString, n: i64, with: &str) -> Rhai
         return Ok(());
     }
     let times = missing.div_ceil(with.chars().count());
-    meter.require_room(text.len().saturating_add(times.saturating_mul(with.len())))?;
+    meter.require_text(text.len().saturating_add(times.saturating_mul(with.len())))?;
     let longer: String = text.chars().chain(with.repeat(times).chars().take(missing)).collect();
     *text = longer.into();
     Ok(())
@@ -169,7 +169,7 @@ fn padded(meter: &Meter, text: &mut ImmutableString, n: i64, with: &str) -> Rhai
 /// A new text, as in Python; Rhai would change the text in place.
 fn replaced(meter: &Meter, text: &ImmutableString, from: &str, to: &str) -> RhaiResult<ImmutableString> {
     let grown = text.matches(from).count().saturating_mul(to.len());
-    meter.require_room(text.len().saturating_add(grown))?;
+    meter.require_text(text.len().saturating_add(grown))?;
     Ok(text.replace(from, to).into())
 }
 
@@ -200,14 +200,15 @@ fn guard_lists(engine: &mut Engine, meter: &Arc<Meter>) {
             Ok(a.into_iter().chain(b).collect())
         })
         .register_fn("+=", move |a: &mut Array, b: Array| -> RhaiResult<()> {
-            append.require_room(a.len().saturating_add(b.len()).saturating_mul(DYNAMIC_BYTES))?;
+            append.require_room(a.len().saturating_add(b.len()).saturating_mul(2 * DYNAMIC_BYTES))?;
             a.extend(b);
             Ok(())
         });
     let pad = meter.clone();
     engine.register_fn("pad", move |list: &mut Array, n: i64, with: Dynamic| -> RhaiResult<()> {
         if count(n) > list.len() {
-            pad.require_room((count(n) - list.len()).saturating_mul(DYNAMIC_BYTES))?;
+            let each = nesting::copied_bytes(&with);
+            pad.require_room((count(n) - list.len()).saturating_mul(each))?;
             list.resize(count(n), with);
         }
         Ok(())

@@ -17,6 +17,9 @@ use crate::{
 /// the time a cell takes nor how deep its values can be nested.
 const ALLOCATIONS_PER_OPERATION: u64 = 4;
 
+/// Bytes of one text.
+pub const MAX_TEXT_BYTES: usize = 8 << 20;
+
 /// The clock and the cancel token are looked at once in so many operations.
 const POLL_EVERY: u64 = 256;
 
@@ -72,11 +75,29 @@ impl Meter {
         Err(ToolError::argument(format!("this needs {needed} MiB more, {max} MiB are allowed in all")).into())
     }
 
+    /// Whether a text of `n_bytes` may be made: every function on texts makes a few copies at once, so one must not fill the memory.
+    ///
+    /// # Errors
+    /// When it is too long.
+    pub fn require_text(&self, n_bytes: usize) -> RhaiResult<()> {
+        if n_bytes <= MAX_TEXT_BYTES {
+            return self.require_room(n_bytes);
+        }
+        self.session.stop.stop(StopReason::Text);
+        let (mib, max) = (n_bytes >> 20, MAX_TEXT_BYTES >> 20);
+        Err(ToolError::argument(format!("a text of {mib} MiB is too long, at most {max} MiB")).into())
+    }
+
+    /// Whether more is held than allowed.
+    pub fn is_over(&self) -> bool {
+        self.held_bytes() > self.limits.max_memory_bytes
+    }
+
     /// Counts one operation; the reason when the cell must end.
     fn operation(&self) -> Option<StopReason> {
         let stop = &self.session.stop;
         let n_operations = self.n_operations.fetch_add(1, Ordering::Relaxed);
-        if self.held_bytes() > self.limits.max_memory_bytes {
+        if self.is_over() {
             stop.stop(StopReason::Memory);
         } else if n_operations >= self.limits.max_operations {
             stop.stop(StopReason::Operations);

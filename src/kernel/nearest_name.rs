@@ -1,15 +1,31 @@
 //! Did you mean ...?
 
+/// No known name is so long, and edits take time by the square of the length.
+const MAX_NAME_BYTES: usize = 80;
+
 /// The known name with the fewest edits from `name`, when they are few enough to be a slip.
 pub fn nearest_name<'a>(name: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
+    if name.len() > MAX_NAME_BYTES {
+        return None;
+    }
     let wanted = name.to_lowercase();
     known
         .into_iter()
-        .filter(|known| known.len() > 1 && known.starts_with(|c: char| c.is_alphabetic() || c == '_') && *known != name)
+        .filter(|known| is_name(known) && *known != name)
         .map(|known| (edits(&wanted, &known.to_lowercase()), known))
-        .filter(|(edits, known)| *edits <= 2.max(known.len() / 3) && *edits < wanted.chars().count().max(2))
+        .filter(|(edits, known)| *edits <= most_edits(known.len().max(wanted.chars().count())))
         .min_by_key(|(edits, known)| (*edits, known.len()))
         .map(|(_, known)| known)
+}
+
+/// Names that a cell can write; Rhai has others with `$` for itself.
+fn is_name(known: &str) -> bool {
+    known.len() > 1 && known.starts_with(|c: char| c.is_alphabetic() || c == '_') && !known.contains('$')
+}
+
+/// In a short word two changes make another word.
+fn most_edits(n_chars: usize) -> usize {
+    if n_chars <= 5 { 1 } else { 2.max(n_chars / 3) }
 }
 
 /// Insertions, deletions, replacements and swaps of neighbours from `a` to `b` (Damerau 1964, each place edited once).
@@ -59,5 +75,7 @@ mod tests {
         assert_eq!(nearest_name("Height", known), Some("height"));
         assert_eq!(nearest_name("colour", known), None);
         assert_eq!(nearest_name("xy", known), None);
+        assert_eq!(nearest_name("oops", ["tools", "ops$", "op"]), None);
+        assert_eq!(nearest_name("tols", ["tools"]), Some("tools"));
     }
 }

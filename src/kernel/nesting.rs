@@ -1,7 +1,7 @@
 //! How deep values are nested. Rhai copies, prints and drops values by recursion, so a list in a list in a list... is a danger to the
 //! thread's stack that no count of operations or bytes shows.
 
-use rhai::{Array, Dynamic, FnPtr, Map};
+use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map};
 
 use super::builtins::Dict;
 
@@ -32,13 +32,60 @@ fn exceeds(value: &Dynamic, depth_left: usize, n_containers: &mut usize) -> bool
         return map.values().any(|item| exceeds(item, depth_left - 1, n_containers));
     }
     if let Some(dict) = value.read_lock::<Dict>().map(|dict| dict.clone()) {
-        return dict.values().iter().any(|item| exceeds(item, depth_left - 1, n_containers));
+        // Not copied whole: a dict may hold itself a thousand times.
+        return dict.rows().any(|(_, item)| exceeds(&item, depth_left - 1, n_containers));
     }
     if let Some(closure) = value.read_lock::<FnPtr>() {
         return closure.curry().iter().any(|item| exceeds(item, depth_left - 1, n_containers));
     }
     // Locked elsewhere: a closure that holds itself.
     true
+}
+
+/// Bytes that a copy of the value takes: lists and maps are copied whole, all else is shared.
+pub fn copied_bytes(value: &Dynamic) -> usize {
+    let mut n_bytes = 0usize;
+    add_copied_bytes(value, MAX_DEPTH, &mut n_bytes);
+    n_bytes
+}
+
+/// Bytes of one block's header and of the allocator's bookkeeping.
+const BLOCK_BYTES: usize = 32;
+
+fn add_copied_bytes(value: &Dynamic, depth_left: usize, n_bytes: &mut usize) {
+    *n_bytes = n_bytes.saturating_add(std::mem::size_of::<Dynamic>());
+    // Shared values are copied as a reference.
+    if depth_left == 0 || value.is_shared() {
+        return;
+    }
+    if let Some(list) = value.read_lock::<Array>() {
+        *n_bytes = n_bytes.saturating_add(BLOCK_BYTES + std::mem::size_of::<Array>());
+        list.iter().for_each(|item| add_copied_bytes(item, depth_left - 1, n_bytes));
+    } else if let Some(map) = value.read_lock::<Map>() {
+        *n_bytes = n_bytes.saturating_add(BLOCK_BYTES + map.len().saturating_mul(4 * BLOCK_BYTES));
+        map.values().for_each(|item| add_copied_bytes(item, depth_left - 1, n_bytes));
+    } else if let Some(closure) = value.read_lock::<FnPtr>() {
+        *n_bytes = n_bytes.saturating_add(2 * BLOCK_BYTES + std::mem::size_of::<FnPtr>());
+        closure.curry().iter().for_each(|item| add_copied_bytes(item, depth_left - 1, n_bytes));
+    }
+}
+
+/// Bytes of the texts in a value, and a little for everything else.
+pub fn text_bytes(value: &Dynamic, depth_left: usize) -> usize {
+    if let Some(text) = value.read_lock::<ImmutableString>() {
+        return text.len().saturating_add(BLOCK_BYTES);
+    }
+    if depth_left == 0 {
+        return BLOCK_BYTES;
+    }
+    let sum = |n: usize, item: &Dynamic| n.saturating_add(text_bytes(item, depth_left - 1));
+    if let Some(list) = value.read_lock::<Array>() {
+        return list.iter().fold(BLOCK_BYTES, sum);
+    }
+    if let Some(map) = value.read_lock::<Map>() {
+        return map.iter().fold(BLOCK_BYTES, |n, (key, item)| sum(n.saturating_add(key.len()), item));
+    }
+    BLOCK_BYTES
 }
 
 #[cfg(test)]
@@ -57,6 +104,17 @@ mod tests {
         assert!(!is_too_deep(&Dynamic::from(vec![Dynamic::UNIT; 100_000])));
         let wide = Dynamic::from(vec![nested(3); 1000]);
         assert!(!is_too_deep(&wide));
+    }
+
+    #[test]
+    fn copies_are_counted_with_what_is_in_them() {
+        let row = Dynamic::from(vec![Dynamic::UNIT; 1000]);
+        let one = copied_bytes(&row);
+        assert!((16_000..17_000).contains(&one), "{one}");
+        let many = copied_bytes(&Dynamic::from(vec![row; 10]));
+        assert!((10 * one..10 * one + 1000).contains(&many), "{many}");
+        assert_eq!(copied_bytes(&Dynamic::from("long ".repeat(100))), 16);
+        assert_eq!(text_bytes(&Dynamic::from("abcd"), 3), 36);
     }
 
     #[test]

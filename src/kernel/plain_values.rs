@@ -1,9 +1,11 @@
 //! Text and equality of lists and maps. Rhai's own walk them by recursion without bound; these end where values are nested too deep and
 //! where text gets too long.
 
-use rhai::{Array, Dynamic, Engine, FnPtr, Map, NativeCallContext};
+use std::sync::Arc;
 
-use super::{builtins::Dict, nesting};
+use rhai::{Array, Dynamic, Engine, FnPtr, ImmutableString, Map, NativeCallContext};
+
+use super::{builtins::Dict, meter::Meter, nesting};
 use crate::{
     array::Bools,
     tools::{RhaiResult, ToolError},
@@ -12,8 +14,17 @@ use crate::{
 /// Characters of one value's text.
 const MAX_TEXT_CHARS: usize = 100_000;
 
+/// The text of no value.
+const NOTHING: &str = "()";
+
 /// Replaces Rhai's own functions.
-pub fn register(engine: &mut Engine) {
+pub fn register(engine: &mut Engine, meter: &Arc<Meter>) {
+    let json = meter.clone();
+    // Nothing at all would look as if nothing had been printed.
+    engine
+        .register_fn("print", |(): ()| NOTHING)
+        .register_fn("to_string", |(): ()| NOTHING)
+        .register_fn("+=", |text: &mut ImmutableString, (): ()| *text += NOTHING);
     for name in ["to_string", "to_debug"] {
         engine
             .register_fn(name, |context: NativeCallContext, list: Array| text(&context, &Dynamic::from(list)))
@@ -29,10 +40,14 @@ pub fn register(engine: &mut Engine) {
         .register_fn("!=", |context: NativeCallContext, a: Map, b: Map| {
             maps_equal(&context, &a, &b).map(|equal| !equal)
         })
-        .register_fn("to_json", |map: &mut Map| -> RhaiResult<String> {
+        .register_fn("to_json", move |map: &mut Map| -> RhaiResult<String> {
             if map.values().any(nesting::is_too_deep) {
                 return too_deep();
             }
+            let n_bytes = map.iter().fold(0usize, |n, (key, item)| {
+                n.saturating_add(key.len()).saturating_add(nesting::text_bytes(item, nesting::MAX_DEPTH))
+            });
+            json.require_text(n_bytes)?;
             serde_json::to_string(&Dynamic::from(map.clone()))
                 .map_err(|error| ToolError::argument(format!("this map has no JSON: {error}")).into())
         });
@@ -88,7 +103,7 @@ fn write(context: &NativeCallContext<'_>, value: &Dynamic, depth_left: usize, ou
         out.push('}');
     } else if let Some(dict) = value.read_lock::<Dict>().map(|dict| dict.clone()) {
         out.push('{');
-        for (i, (key, item)) in dict.items().into_iter().enumerate() {
+        for (i, (key, item)) in dict.rows().enumerate() {
             out.push_str(if i == 0 { "" } else { ", " });
             write(context, &key, depth_left - 1, out);
             out.push_str(": ");

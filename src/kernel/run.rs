@@ -14,7 +14,7 @@ use super::{
     builtins::Dicts,
     cell_error, engine,
     habits::{self, Lowered, Names},
-    meter::Meter,
+    meter::{MAX_TEXT_BYTES, Meter},
     nearest_name::nearest_name,
     nesting, reachable_end,
     source_map::SourceMap,
@@ -34,6 +34,9 @@ const MAX_ERRORS: usize = 5;
 /// A cell longer than this is a mistake.
 const MAX_SOURCE_BYTES: usize = 200_000;
 
+/// Characters of one error's message.
+const MAX_MESSAGE_CHARS: usize = 4000;
+
 /// Characters of a trailing expression's value.
 const MAX_VALUE_CHARS: usize = 2000;
 
@@ -44,7 +47,7 @@ pub struct Kernel {
     functions: AST,
     session: Arc<Session>,
     meter: Arc<Meter>,
-    registry: Registry,
+    registry: &'static Registry,
     sources: SourceMap,
     variables: Variables,
     limits: Limits,
@@ -102,7 +105,7 @@ impl Kernel {
         }));
         let dicts = Arc::new(Dicts::default());
         let (engine, scope) = engine::build(&limits, &session, &meter, &dicts);
-        let registry = Registry::new(&engine);
+        let registry = Registry::of(&engine);
         drop(entered);
         Kernel {
             engine,
@@ -147,6 +150,9 @@ impl Kernel {
                 checked.map(|ast| self.evaluate(&ast))
             }
         };
+        if self.meter.is_over() {
+            self.session.stop.stop(StopReason::Memory);
+        }
         let (mut status, value) = match outcome {
             Err(errors) => (CellStatus::Rejected(errors), None),
             Ok(value) => self.ended(cell, value),
@@ -169,11 +175,12 @@ impl Kernel {
 
     fn report(
         &mut self,
-        status: CellStatus,
+        mut status: CellStatus,
         value: Option<String>,
         dropped: Vec<String>,
         started: Instant,
     ) -> CellReport {
+        for_each_error(&mut status, |error| error.message = shortened_message(std::mem::take(&mut error.message)));
         let (variables, unchanged) = self.variables.update(&self.scope, is_injected);
         let produced = self.session.finish_cell();
         let output_bytes = produced.output.n_left_out();
@@ -220,7 +227,7 @@ impl Kernel {
             vec![cell_error::of_parse(&error, &self.sources, nearest)]
         })?;
         let known = Known { functions: &self.functions, variables: self.callable_names() };
-        let mut issues = static_check::check(&ast, &self.registry, &known);
+        let mut issues = static_check::check(&ast, self.registry, &known);
         if is_program {
             issues.extend(reachable_end::check(&ast));
         }
@@ -321,9 +328,12 @@ impl Kernel {
                 self.limits.max_operations
             )),
             Some(StopReason::Memory) => limit(format!(
-                "the cell needs more than {} MiB; keep less in lists and strings",
+                "the cell needs more than {} MiB; keep less in lists, texts and arrays",
                 self.limits.max_memory_bytes >> 20
             )),
+            Some(StopReason::Text) => {
+                limit(format!("a text is longer than {} MiB; keep pieces in a list", MAX_TEXT_BYTES >> 20))
+            }
             Some(StopReason::Allocations) => {
                 limit("the cell copied too much; avoid copying nested lists in a loop".to_owned())
             }
@@ -379,6 +389,25 @@ impl Kernel {
             dropped.extend(variables::remove_where(&mut self.scope, is_of_cell));
         }
         dropped
+    }
+}
+
+fn for_each_error(status: &mut CellStatus, change: impl Fn(&mut CellError)) {
+    match status {
+        CellStatus::Rejected(errors) => errors.iter_mut().for_each(change),
+        CellStatus::Failed(error) | CellStatus::LimitReached(error) => change(error),
+        CellStatus::Completed | CellStatus::TimedOut | CellStatus::Cancelled => {}
+    }
+}
+
+/// A script can throw any text, and a message is read whole.
+fn shortened_message(message: String) -> String {
+    match message.char_indices().nth(MAX_MESSAGE_CHARS) {
+        Some((cut, _)) => {
+            let n_more = message.chars().count() - MAX_MESSAGE_CHARS;
+            format!("{}... ({n_more} characters more)", message.get(..cut).unwrap_or_default())
+        }
+        None => message,
     }
 }
 

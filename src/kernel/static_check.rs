@@ -1,12 +1,18 @@
 //! What can be known to be wrong before a cell runs. It is advice with line and column, not the wall: what a script may reach is
 //! decided by what the engine has.
 
-use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::{
+    collections::{BTreeMap, BTreeSet, HashSet},
+    sync::OnceLock,
+};
 
 use rhai::{AST, ASTNode, Engine, Expr, FnCallExpr, Position, Stmt};
 
 use super::{engine::CLOSED, nearest_name::nearest_name, outer_variables};
-use crate::tools::{self, ToolSpec, is_injected};
+use crate::{
+    memory,
+    tools::{self, ToolSpec, is_injected},
+};
 
 /// Functions that every engine has without listing them, with any number of arguments.
 const ALWAYS: [&str; 8] = ["call", "curry", "Fn", "is_shared", "is_def_var", "is_def_fn", "type_of", "print"];
@@ -38,8 +44,17 @@ pub struct Registry {
 }
 
 impl Registry {
+    /// What every kernel's engine has, read once from `engine`.
+    pub fn of(engine: &Engine) -> &'static Registry {
+        static SHARED: OnceLock<Registry> = OnceLock::new();
+        SHARED.get_or_init(|| {
+            let _outside = memory::outside();
+            Registry::new(engine)
+        })
+    }
+
     /// Reads the functions of `engine` and the declarations of tools.
-    pub fn new(engine: &Engine) -> Registry {
+    fn new(engine: &Engine) -> Registry {
         let mut natives: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
         let mut of_modules: BTreeMap<String, BTreeSet<usize>> = BTreeMap::new();
         let all = engine.collect_fn_metadata(
@@ -105,6 +120,7 @@ pub fn check(ast: &AST, registry: &Registry, known: &Known<'_>) -> Vec<Issue> {
         functions: script_functions(ast, known.functions),
         locals: local_names(ast, &known.variables),
         in_tool_chain: HashSet::new(),
+        refused: BTreeSet::new(),
         issues: Vec::new(),
     };
     for function in ast.iter_fn_def() {
@@ -118,6 +134,11 @@ pub fn check(ast: &AST, registry: &Registry, known: &Known<'_>) -> Vec<Issue> {
     check.issues.extend(outer_variables::check(ast));
     check.issues.sort_by_key(|issue| (issue.position.line(), issue.position.position()));
     check.issues.dedup();
+    // Defaults of parameters make several functions of one; its name is one mistake.
+    let mut told = BTreeSet::new();
+    check
+        .issues
+        .retain(|issue| !issue.message.contains("cannot be defined again") || told.insert(issue.message.clone()));
     check.issues
 }
 
@@ -159,6 +180,8 @@ struct Check<'a> {
     locals: BTreeSet<String>,
     /// Calls of tools, which are checked against their declarations and not as methods. By address: nodes have no identity.
     in_tool_chain: HashSet<*const FnCallExpr>,
+    /// Functions of the cell whose names are taken; their calls are no further mistakes.
+    refused: BTreeSet<String>,
     issues: Vec<Issue>,
 }
 
@@ -169,6 +192,7 @@ impl Check<'_> {
 
     fn function_name(&mut self, name: &str, position: Position) {
         if self.registry.is_reserved_function(name) {
+            self.refused.insert(name.to_owned());
             self.put(position, format!("`{name}` is built in and cannot be defined again; choose another name"));
         }
     }
@@ -343,6 +367,9 @@ impl Check<'_> {
                 .put(position, format!("`::` is not used here; write tools.Scene.find(...), not {}", call.name));
         }
         let (name, n_args) = (call.name.as_str(), call.args.len());
+        if self.refused.contains(name) {
+            return;
+        }
         if CLOSED.iter().any(|(word, _)| *word == name) {
             return self.put(position, closed(name));
         }

@@ -132,7 +132,7 @@ fn hash(value: &Dynamic, hasher: &mut DefaultHasher, depth_left: usize, n_hashed
         }
     } else if let Some(dict) = value.read_lock::<Dict>().map(|dict| dict.clone()) {
         dict.len().hash(hasher);
-        for (key, item) in dict.items() {
+        for (key, item) in dict.rows() {
             hash(&key, hasher, depth_left - 1, n_hashed);
             hash(&item, hasher, depth_left - 1, n_hashed);
         }
@@ -196,6 +196,8 @@ pub fn summary(value: &Dynamic) -> String {
     } else if value.is_int() || value.is_float() || value.is_bool() {
         // A variable that a closure has captured is shared, which says nothing of its value.
         format!("{} {}", type_name(value), value.flatten_clone())
+    } else if value.is_char() {
+        format!("string {:?}", value.flatten_clone().to_string())
     } else if value.is_unit() {
         "nothing, ()".to_owned()
     } else {

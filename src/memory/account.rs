@@ -124,6 +124,12 @@ impl Default for Account {
     }
 }
 
+/// Lets the current thread work for no account until the guard is dropped: for what is made once and serves every goal.
+#[must_use]
+pub fn outside() -> Entered<'static> {
+    enter(None)
+}
+
 /// The account that a thread works for, so that threads it waits for can work for it as well.
 #[derive(Clone, Copy)]
 pub(super) struct Lent {

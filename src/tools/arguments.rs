@@ -105,12 +105,18 @@ pub fn number(value: &Dynamic, what: &str) -> Result<f64, ToolError> {
     Err(ToolError::argument(format!("{what} is {found}, wanted a finite number")))
 }
 
+/// Characters of a tool's text: names, labels and questions end up in pictures, messages and prompts.
+pub const MAX_TEXT_CHARS: usize = 10_000;
+
 /// Words.
 pub fn text(value: &Dynamic, what: &str) -> Result<String, ToolError> {
-    value
-        .read_lock::<ImmutableString>()
-        .map(|text| text.to_string())
-        .ok_or_else(|| ToolError::argument(format!("{what} is {}, wanted a string", describe(value))))
+    let Some(text) = value.read_lock::<ImmutableString>() else {
+        return Err(ToolError::argument(format!("{what} is {}, wanted a string", describe(value))));
+    };
+    match text.chars().count() {
+        n if n <= MAX_TEXT_CHARS => Ok(text.to_string()),
+        n => Err(ToolError::argument(format!("{what} has {n} characters, at most {MAX_TEXT_CHARS}; shorten it"))),
+    }
 }
 
 /// `[x, y, z]`.

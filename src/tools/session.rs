@@ -74,6 +74,8 @@ pub enum StopReason {
     Operations = 5,
     /// Too many allocations.
     Allocations = 6,
+    /// A text too long.
+    Text = 7,
 }
 
 /// A request to end the cell that no script can catch: once set it is raised again at every operation.
@@ -112,6 +114,7 @@ impl StopSignal {
             4 => Some(StopReason::Memory),
             5 => Some(StopReason::Operations),
             6 => Some(StopReason::Allocations),
+            7 => Some(StopReason::Text),
             _ => None,
         }
     }

@@ -56,7 +56,7 @@ pub fn register(engine: &mut Engine, session: &Arc<Session>) {
         let mut pictures = list(&pictures, "pictures")?;
         let mut label = if label.is_unit() { None } else { Some(text(&label, "label")?) };
         if label.is_none() && pictures.len() > 1 && pictures.last().is_some_and(Dynamic::is_string) {
-            label = pictures.pop().and_then(|label| label.into_string().ok());
+            label = pictures.pop().map(|label| text(&label, "label")).transpose()?;
         }
         let mut items = Vec::new();
         flatten(&pictures, &mut items)?;

@@ -28,8 +28,8 @@ pub fn parse(text: &str) -> Result<CodeReply, UnreadableReply> {
             pieces.blocks.len()
         ));
     }
-    if !["", "rhai", "rust"].contains(&block.language.as_str()) {
-        notices.push(format!("the block was marked {:?}; cells are Rhai", block.language));
+    if !["", "rhai", "rust", "python", "py", "python3"].contains(&block.language.as_str()) {
+        notices.push(format!("the block was marked {:?}; cells are Rhai or Python", block.language));
     }
     let section = |name: &str| {
         let found = pieces.sections.iter().find(|(section, _)| section == name);
@@ -144,15 +144,16 @@ mod tests {
     fn form_is_read_with_tolerance() {
         let check = |text: &str| assert_eq!(code(text).as_deref(), Ok("let x = 1;\n"), "{text}");
         check("<think>**Code**\n```rhai\nlet y = 2;\n```</think>**Code**\n```rhai\nlet x = 1;\n```");
+        check("**Code**\n```python\nlet x = 1;\n```");
         check("I thought.</think>\n## code\n```\nlet x = 1;\n```");
         check("purpose: p\nCODE:\n```Rhai\nlet x = 1;\n```");
         check("**Code:**\n  ```rhai\nlet x = 1;\n  ```\ntrailing words");
         check("```rhai\nlet x = 1;\n```");
         check("**Reasoning**\n```rhai\nlet y = 2;\n```\n**Code**\n```rhai\nlet x = 1;\n```");
         check("**Next_Goal** go\n\n**Code**\n```rhai\nlet x = 1;\n```\n```rhai\nlet z = 3;\n```");
-        let reply = parse("**Purpose:** measure it\n**Next_Goal**: answer\n**Code**\n```python\nx = 1\n```").unwrap();
+        let reply = parse("**Purpose:** measure it\n**Next_Goal**: answer\n**Code**\n```cpp\nx = 1\n```").unwrap();
         assert_eq!((reply.purpose.as_str(), reply.next_goal.as_str()), ("measure it", "answer"));
-        assert_eq!(reply.notices, ["the block was marked \"python\"; cells are Rhai"]);
+        assert_eq!(reply.notices, ["the block was marked \"cpp\"; cells are Rhai or Python"]);
     }
 
     #[test]

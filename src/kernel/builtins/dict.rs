@@ -133,6 +133,12 @@ impl Dict {
         self.read().places.len()
     }
 
+    /// Keys and values in order, one copied after the other.
+    pub fn rows(&self) -> impl Iterator<Item = (Dynamic, Dynamic)> + '_ {
+        let n = self.read().rows.len();
+        (0..n).filter_map(|at| self.read().rows.get(at).cloned().flatten())
+    }
+
     /// Keys in order.
     pub fn keys(&self) -> Array {
         self.read().rows.iter().flatten().map(|(key, _)| key.clone()).collect()
@@ -401,11 +407,10 @@ fn equal(context: &NativeCallContext<'_>, a: &Dict, b: &Dict) -> RhaiResult<bool
     if a.len() != b.len() {
         return Ok(false);
     }
-    let items = a.items();
-    if items.iter().any(|(_, value)| nesting::is_too_deep(value)) || b.values().iter().any(nesting::is_too_deep) {
+    if a.rows().chain(b.rows()).any(|(_, value)| nesting::is_too_deep(&value)) {
         return mistake(format!("the dicts are nested deeper than {}; keep them flat", nesting::MAX_DEPTH));
     }
-    for (key, value) in items {
+    for (key, value) in a.rows() {
         match b.get(&key_of(&key, MAX_KEY_DEPTH)?) {
             Some(other) if plain_values::equal(context, &value, &other)? => {}
             _ => return Ok(false),

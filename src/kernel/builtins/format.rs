@@ -12,7 +12,7 @@ use crate::{
 };
 
 /// Characters that one format may widen a text to.
-const MAX_WIDTH: usize = 10_000;
+pub const MAX_WIDTH: usize = 10_000;
 
 struct Spec {
     fill: char,

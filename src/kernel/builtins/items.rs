@@ -3,7 +3,22 @@
 use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map, NativeCallContext};
 
 use super::{Dict, mistake};
-use crate::tools::{RhaiResult, arguments::describe};
+use crate::{
+    array::Work,
+    kernel::nesting,
+    tools::{RhaiResult, arguments::describe, arrays::SessionWork},
+};
+
+/// Bytes of one item, twice: a list grows by doubling.
+const ITEM_BYTES: usize = 2 * std::mem::size_of::<Dynamic>();
+
+/// Bytes of a text of one letter with its place in a list.
+const LETTER_BYTES: usize = 112;
+
+/// Asks the goal for room before something large is made.
+pub fn room(context: &NativeCallContext<'_>, n_bytes: usize) -> RhaiResult<()> {
+    Ok(SessionWork::of(context).room(n_bytes)?)
+}
 
 /// Items that a range may be written out to.
 pub const MAX_RANGE: i64 = 1_000_000;
@@ -11,12 +26,16 @@ pub const MAX_RANGE: i64 = 1_000_000;
 /// The items of a list, dict (its keys), text, range, or of a value with a length and an index.
 pub fn items_of(context: &NativeCallContext<'_>, value: &Dynamic) -> RhaiResult<Array> {
     if let Some(list) = value.read_lock::<Array>() {
+        let n_bytes = list.iter().fold(0usize, |n, item| n.saturating_add(nesting::copied_bytes(item)));
+        room(context, n_bytes.saturating_mul(2))?;
         return Ok(list.clone());
     }
     if let Some(text) = value.read_lock::<ImmutableString>() {
+        room(context, text.len().saturating_mul(LETTER_BYTES))?;
         return Ok(text.chars().map(|c| Dynamic::from(c.to_string())).collect());
     }
     if let Some(dict) = value.read_lock::<Dict>() {
+        room(context, dict.len().saturating_mul(ITEM_BYTES))?;
         return Ok(dict.keys());
     }
     if let Some(map) = value.read_lock::<Map>() {
@@ -26,6 +45,7 @@ pub fn items_of(context: &NativeCallContext<'_>, value: &Dynamic) -> RhaiResult<
         if end - start > MAX_RANGE {
             return mistake(format!("a range of {} is too long to be written out; loop over it", end - start));
         }
+        room(context, usize::try_from(end - start).unwrap_or(0).saturating_mul(ITEM_BYTES))?;
         return Ok((start..end).map(Dynamic::from).collect());
     }
     let is_simple = value.is_unit() || value.is_int() || value.is_float() || value.is_bool() || value.is_fnptr();

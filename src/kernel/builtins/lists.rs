@@ -6,7 +6,7 @@ use rhai::{Array, Dynamic, Engine, FnPtr, INT, Map, NativeCallContext};
 
 use super::{
     dict::Keys,
-    items::{call, items_of, range_of, truth},
+    items::{call, items_of, range_of, room, truth},
     mistake,
 };
 use crate::{
@@ -16,6 +16,9 @@ use crate::{
 
 /// Bytes of one item.
 const ITEM_BYTES: usize = std::mem::size_of::<Dynamic>();
+
+/// Bytes of a value in a set while it is made: its key with room to grow, and the value.
+const KEY_BYTES: usize = 128;
 
 /// Values that are compared one by one.
 const MAX_COMPARED: usize = 2000;
@@ -103,6 +106,7 @@ fn register_makers(engine: &mut Engine, meter: &Arc<Meter>) {
         .register_fn("set", Array::new)
         .register_fn("set", |context: NativeCallContext, items: Dynamic| -> RhaiResult<Array> {
             let items = items_of(&context, &items)?;
+            room(&context, items.len().saturating_mul(KEY_BYTES))?;
             let mut seen = Keys::default();
             let mut unique: Array = Array::new();
             for item in items {
@@ -141,8 +145,11 @@ fn register_makers(engine: &mut Engine, meter: &Arc<Meter>) {
 
 fn repeated(meter: &Meter, list: &Array, n: INT) -> RhaiResult<Array> {
     let n = usize::try_from(n).unwrap_or(0);
-    meter.require_room(list.len().saturating_mul(n).saturating_mul(ITEM_BYTES))?;
-    Ok(std::iter::repeat_n(list, n).flatten().cloned().collect())
+    let one = list.iter().fold(0usize, |bytes, item| bytes.saturating_add(nesting::copied_bytes(item)));
+    meter.require_room(one.saturating_mul(n))?;
+    let mut out = Array::with_capacity(list.len().saturating_mul(n));
+    out.extend(std::iter::repeat_n(list, n).flatten().cloned());
+    Ok(out)
 }
 
 fn register_changes(engine: &mut Engine, meter: &Arc<Meter>) {
@@ -151,6 +158,7 @@ fn register_changes(engine: &mut Engine, meter: &Arc<Meter>) {
         .register_fn("append", |list: &mut Array, item: Array| list.push(Dynamic::from_array(item)))
         .register_fn("extend", |context: NativeCallContext, list: &mut Array, items: Dynamic| -> RhaiResult<()> {
             let items = items_of(&context, &items)?;
+            room(&context, list.len().saturating_add(items.len()).saturating_mul(2 * ITEM_BYTES))?;
             list.extend(items);
             Ok(())
         })
@@ -176,7 +184,10 @@ fn register_changes(engine: &mut Engine, meter: &Arc<Meter>) {
             }
             Ok(())
         })
-        .register_fn("copy", |list: &mut Array| list.clone())
+        .register_fn("copy", |context: NativeCallContext, list: &mut Array| -> RhaiResult<Array> {
+            room(&context, list.iter().fold(0usize, |n, item| n.saturating_add(nesting::copied_bytes(item))))?;
+            Ok(list.clone())
+        })
         .register_fn("copy", |map: &mut Map| map.clone());
     // By place in Rhai, by value in Python.
     engine.register_fn("remove", |context: NativeCallContext, list: &mut Array, item: Dynamic| -> RhaiResult<()> {

@@ -29,6 +29,18 @@ pub fn register(engine: &mut Engine) {
         .register_fn("%", |a: FLOAT, b: FLOAT| rest(a, b))
         .register_fn("%", |a: INT, b: FLOAT| rest(a as f64, b))
         .register_fn("%", |a: FLOAT, b: INT| rest(a, b as f64))
+        .register_fn("<<", shifted)
+        .register_fn("<<=", |a: &mut INT, n: INT| -> RhaiResult<()> {
+            *a = shifted(*a, n)?;
+            Ok(())
+        })
+        .register_fn(">>", |a: INT, n: INT| -> RhaiResult<INT> {
+            match u32::try_from(n) {
+                Ok(n) => Ok(a >> n.min(63)),
+                Err(_) if n > 0 => Ok(a >> 63),
+                Err(_) => mistake(format!("{a} >> {n} has no value; shift by 0 or more")),
+            }
+        })
         .register_fn("**", power)
         .register_fn("int_div", |a: INT, b: INT| -> RhaiResult<INT> {
             // Rounds down, as `//` in Python.
@@ -52,10 +64,20 @@ pub fn register(engine: &mut Engine) {
         .register_fn("pow", |context: NativeCallContext, a: Dynamic, b: Dynamic| -> RhaiResult<Dynamic> {
             context.call_native_fn_raw("**", true, &mut [&mut a.flatten(), &mut b.flatten()])
         })
+        // Rhai's own for floats gives a float.
+        .register_fn("int", |x: FLOAT| whole(x.trunc()))
         .register_fn("int", |x: Dynamic| -> RhaiResult<INT> { to_int(&x) })
         .register_fn("float", |x: Dynamic| -> RhaiResult<FLOAT> { to_float(&x) })
         .register_fn("bool", |x: Dynamic| -> RhaiResult<bool> { to_bool(&x) })
         .register_fn("is_integer", |x: FLOAT| x.is_finite() && x.fract() == 0.0);
+}
+
+fn shifted(a: INT, n: INT) -> RhaiResult<INT> {
+    let factor = u32::try_from(n).ok().and_then(|n| 2_i64.checked_pow(n));
+    match factor.and_then(|factor| a.checked_mul(factor)) {
+        Some(shifted) => Ok(shifted),
+        None => mistake(format!("{a} << {n} has no value as a whole number of 64 bits")),
+    }
 }
 
 fn divided(a: f64, b: f64) -> RhaiResult<f64> {
@@ -85,7 +107,7 @@ fn power(base: INT, exponent: INT) -> RhaiResult<Dynamic> {
 }
 
 fn whole(x: f64) -> RhaiResult<i64> {
-    if x.is_finite() && x.abs() < 9.2e18 { Ok(x as i64) } else { mistake(format!("{x} is no whole number")) }
+    if x.is_finite() && x.abs() < 9.2e18 { Ok(x as i64) } else { mistake(format!("{x:e} does not fit a whole number")) }
 }
 
 fn to_int(value: &Dynamic) -> RhaiResult<i64> {

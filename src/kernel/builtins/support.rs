@@ -4,9 +4,14 @@ use std::any::TypeId;
 
 use rhai::{Array, Blob, Dynamic, Engine, ImmutableString, Map, NativeCallContext};
 
-use super::{Dict, format, items::items_of, mistake};
+use super::{
+    Dict, format,
+    items::{items_of, room},
+    mistake,
+};
 use crate::{
-    kernel::plain_values,
+    array::{Arr, Bools},
+    kernel::{nesting, plain_values},
     tools::{
         RhaiResult,
         arguments::{describe, type_name},
@@ -57,12 +62,17 @@ pub fn register(engine: &mut Engine) {
             names.iter().any(|name| is_instance(&value, &name.to_string()))
         })
         .register_fn("__joined", joined);
+    for (name, hidden) in [("sum", "__sum"), ("min", "__min"), ("max", "__max"), ("any", "__any"), ("all", "__all")] {
+        engine.register_fn(hidden, move |context: NativeCallContext, values: Dynamic| of_rows(&context, name, values));
+    }
     for n in 2..=MAX_PRINTED {
         // Rhai prints the text that a function of this name gives back.
         engine.register_raw_fn(
             "print",
             vec![TypeId::of::<Dynamic>(); n],
             |context: NativeCallContext, args: &mut [&mut Dynamic]| {
+                let n_bytes = args.iter().fold(0usize, |n, value| n.saturating_add(nesting::text_bytes(value, 1)));
+                room(&context, n_bytes.saturating_mul(2))?;
                 let texts: Vec<String> = args.iter().map(|value| str_of(&context, value)).collect();
                 Ok(Dynamic::from(texts.join(" ")))
             },
@@ -134,9 +144,34 @@ fn joined(context: NativeCallContext<'_>, values: Array, options: Map) -> RhaiRe
     if let Some(key) = options.keys().find(|key| !["sep", "end", "flush"].contains(&key.as_str())) {
         return mistake(format!("print has no option `{key}`; there are sep and end"));
     }
+    let n_bytes = values.iter().fold(0usize, |n, value| n.saturating_add(nesting::text_bytes(value, 1)));
+    room(&context, n_bytes.saturating_mul(2).saturating_add(text("sep", " ").len().saturating_mul(values.len())))?;
     let texts: Vec<String> = values.iter().map(|value| str_of(&context, value)).collect();
     // Each print is a line here.
     Ok(texts.join(&text("sep", " ")) + text("end", "").trim_end_matches('\n'))
+}
+
+/// `sum(a)` of Python adds the rows of an array, and what compares or tests whole rows has no value; numpy's methods of the same
+/// names take all values.
+fn of_rows(context: &NativeCallContext<'_>, name: &str, values: Dynamic) -> RhaiResult<Dynamic> {
+    let mut values = values.flatten();
+    let n_axes = values.read_lock::<Arr>().map(|arr| arr.rank());
+    let n_axes = n_axes.or_else(|| values.read_lock::<Bools>().map(|bools| bools.rank())).unwrap_or(0);
+    if name == "sum" && n_axes > 1 {
+        return context.call_native_fn_raw(name, true, &mut [&mut values, &mut Dynamic::from_int(0)]);
+    }
+    if n_axes > 1 {
+        return mistake(format!(
+            "{name} of an array of {n_axes} axes is ambiguous; write np.{name}(a) for all values or np.{name}(a, 0) along an axis"
+        ));
+    }
+    let begins_with_list = |list: &Array| list.first().is_some_and(Dynamic::is_array);
+    if name == "sum" && values.read_lock::<Array>().is_some_and(|list| begins_with_list(&list)) {
+        return mistake(
+            "Python cannot add lists to a number; write np.sum(rows) for all values or np.sum(rows, 0) by column",
+        );
+    }
+    context.call_native_fn_raw(name, true, &mut [&mut values])
 }
 
 /// The type as Python names it.

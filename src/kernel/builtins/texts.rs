@@ -4,9 +4,14 @@ use std::{any::TypeId, sync::Arc};
 
 use rhai::{Array, Dynamic, Engine, ImmutableString, NativeCallContext};
 
-use super::{format, items::items_of, lists, mistake, support::str_of};
+use super::{
+    format,
+    items::{items_of, room},
+    lists, mistake,
+    support::str_of,
+};
 use crate::{
-    kernel::{meter::Meter, plain_values},
+    kernel::{meter::Meter, nesting, plain_values},
     tools::{
         RhaiResult,
         arguments::{describe, number},
@@ -15,6 +20,9 @@ use crate::{
 
 /// Most values of one template.
 const MAX_VALUES: usize = 12;
+
+/// Bytes of a line besides its letters, with its place in a list.
+const LINE_BYTES: usize = 112;
 
 type Text = ImmutableString;
 
@@ -47,12 +55,15 @@ fn register_parts(engine: &mut Engine) {
         .register_fn("removesuffix", |text: Text, suffix: Text| {
             text.strip_suffix(suffix.as_str()).unwrap_or(&text).to_owned()
         })
-        .register_fn("splitlines", |text: Text| -> Array {
-            text.lines().map(|line| Dynamic::from(line.to_owned())).collect()
+        .register_fn("splitlines", |context: NativeCallContext, text: Text| -> RhaiResult<Array> {
+            room(&context, text.len().saturating_add(text.lines().count().saturating_mul(LINE_BYTES)))?;
+            Ok(text.lines().map(|line| Dynamic::from(line.to_owned())).collect())
         })
-        .register_fn("slice", |text: Text, start: Dynamic, end: Dynamic| slice(&text, &start, &end, &Dynamic::UNIT))
-        .register_fn("slice", |text: Text, start: Dynamic, end: Dynamic, step: Dynamic| {
-            slice(&text, &start, &end, &step)
+        .register_fn("slice", |context: NativeCallContext, text: Text, start: Dynamic, end: Dynamic| {
+            slice(&context, &text, &start, &end, &Dynamic::UNIT)
+        })
+        .register_fn("slice", |context: NativeCallContext, text: Text, start: Dynamic, end: Dynamic, step: Dynamic| {
+            slice(&context, &text, &start, &end, &step)
         });
 }
 
@@ -61,7 +72,14 @@ fn capitalised(text: &str) -> String {
     chars.next().map_or_else(String::new, |first| first.to_uppercase().collect::<String>() + chars.as_str())
 }
 
-fn slice(text: &Text, start: &Dynamic, end: &Dynamic, step: &Dynamic) -> RhaiResult<String> {
+fn slice(
+    context: &NativeCallContext<'_>,
+    text: &Text,
+    start: &Dynamic,
+    end: &Dynamic,
+    step: &Dynamic,
+) -> RhaiResult<String> {
+    room(context, text.len().saturating_mul(2 * std::mem::size_of::<char>() + std::mem::size_of::<usize>()))?;
     let chars: Vec<char> = text.chars().collect();
     let places = lists::places(start, end, step, chars.len())?;
     Ok(places.into_iter().filter_map(|at| chars.get(at)).collect())
@@ -118,6 +136,7 @@ fn register_formats(engine: &mut Engine, meter: &Arc<Meter>) {
             format::formatted(&context, &value, &spec)
         })
         .register_fn("%", |context: NativeCallContext, text: Text, values: Dynamic| {
+            room(&context, text.len().saturating_add(nesting::text_bytes(&values, 2)).saturating_mul(2))?;
             format::percent(&context, &text, &values)
         })
         .register_fn("chr", |code: i64| -> RhaiResult<String> {
@@ -134,6 +153,8 @@ fn register_formats(engine: &mut Engine, meter: &Arc<Meter>) {
         let mut types = vec![TypeId::of::<Text>()];
         types.extend(vec![TypeId::of::<Dynamic>(); n]);
         engine.register_raw_fn("format", types, |context: NativeCallContext, args: &mut [&mut Dynamic]| {
+            let n_bytes = args.iter().fold(0usize, |n, value| n.saturating_add(nesting::text_bytes(value, 1)));
+            room(&context, n_bytes.saturating_mul(2))?;
             let values: Vec<Dynamic> = args.iter().skip(1).map(|value| value.flatten_clone()).collect();
             let text = args.first().map(|text| text.to_string()).unwrap_or_default();
             Ok(Dynamic::from(format::template(&context, &text, &values)?))
@@ -149,9 +170,12 @@ fn register_formats(engine: &mut Engine, meter: &Arc<Meter>) {
     });
     for (name, align) in [("ljust", '<'), ("rjust", '>'), ("center", '^'), ("zfill", '=')] {
         engine.register_fn(name, move |context: NativeCallContext, text: Text, width: i64| -> RhaiResult<String> {
+            if width > format::MAX_WIDTH as i64 {
+                return mistake(format!("a width of {width} is too large, at most {}", format::MAX_WIDTH));
+            }
             let fill = if align == '=' { "0=" } else { "" };
             let align = if align == '=' { String::new() } else { align.to_string() };
-            format::formatted(&context, &Dynamic::from(text), &format!("{fill}{align}{}", width.clamp(0, 10_000)))
+            format::formatted(&context, &Dynamic::from(text), &format!("{fill}{align}{}", width.max(0)))
         });
     }
 }
@@ -164,6 +188,6 @@ fn joined(meter: &Meter, by: &Text, items: &Array) -> RhaiResult<String> {
             None => return mistake(format!("item {at} is {}, wanted a text; write str(x)", describe(item))),
         }
     }
-    meter.require_room(parts.iter().map(|part| part.len() + by.len()).sum())?;
+    meter.require_text(parts.iter().map(|part| part.len() + by.len()).sum())?;
     Ok(parts.join(by.as_str()))
 }

@@ -63,6 +63,13 @@ impl Parser<'_> {
                 name = self.peek().text.clone();
                 drop_token(self, &mut out);
             }
+            if name != *own && (self.scopes.known.is_built_in)(&name) {
+                return self.refuse_at(
+                    start,
+                    format!("`{name}` is built in and cannot be another module; choose another name"),
+                    None,
+                );
+            }
             if name != *own {
                 self.modules.insert(name, (*own).to_owned());
             }

@@ -89,7 +89,30 @@ pub fn tokens(source: &str, first_line: usize, first_column: usize) -> Result<Ve
         out: Vec::new(),
     };
     lexer.run()?;
+    let mistake =
+        |token: &Token, message: String| Mistake { line: token.line, column: token.column, message, fix: None };
+    for token in lexer.out.iter().filter(|token| token.is_word()) {
+        let n_chars = token.text.chars().count();
+        if n_chars > MAX_NAME_CHARS {
+            return Err(mistake(token, format!("a name has {n_chars} characters, at most {MAX_NAME_CHARS} are taken")));
+        }
+        if is_kept(&token.text) {
+            let message = format!(
+                "`{}` begins with two underscores, which the kernel keeps for itself; choose another name",
+                token.text
+            );
+            return Err(mistake(token, message));
+        }
+    }
     Ok(lexer.out)
+}
+
+/// Names come back in messages and in the list of variables.
+const MAX_NAME_CHARS: usize = 100;
+
+/// Names of what the kernel puts into cells; Python's own, such as `__name__`, end with underscores as well.
+fn is_kept(word: &str) -> bool {
+    word.starts_with(super::HIDDEN) && !word.ends_with(super::HIDDEN)
 }
 
 struct Lexer {

@@ -60,6 +60,27 @@ pub struct Lowered {
 /// Beginning of names that a cell does not see.
 pub const HIDDEN: &str = "__";
 
+/// The innermost bracket that is open at the end, when all that close have a partner.
+fn unclosed(tokens: &[lexer::Token]) -> Option<&lexer::Token> {
+    let mut open = Vec::new();
+    for token in tokens.iter().filter(|token| token.kind == lexer::Kind::Sign) {
+        let partners: &[&str] = match token.text.as_str() {
+            "(" | "[" | "{" | "#{" | "?[" => {
+                open.push(token);
+                continue;
+            }
+            ")" => &["("],
+            "]" => &["[", "?["],
+            "}" => &["{", "#{"],
+            _ => continue,
+        };
+        if !open.pop().is_some_and(|token| partners.contains(&token.text.as_str())) {
+            return None;
+        }
+    }
+    open.pop()
+}
+
 /// Says `source` in Rhai, with as many lines.
 ///
 /// # Errors
@@ -84,6 +105,10 @@ pub fn lower(source: &str, known: &Names<'_>) -> Result<Lowered, Vec<Mistake>> {
         unread: None,
     };
     let mut out = parser.cell();
+    if let Some(open) = unclosed(&parser.tokens).filter(|_| parser.unread.is_some() && parser.mistakes.is_empty()) {
+        let message = format!("`{}` is never closed", open.text);
+        return Err(vec![Mistake { line: open.line, column: open.column, message, fix: None }]);
+    }
     // Blanks and comments behind the last token.
     let end = parser.peek().clone();
     out.push(Piece {

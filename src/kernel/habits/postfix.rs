@@ -79,6 +79,9 @@ pub const RESERVED: [&str; 36] = [
     "eval",
 ];
 
+/// Functions that take an array's rows one by one in Python, while its methods of the same name take all values.
+const OF_ROWS: [&str; 5] = ["sum", "min", "max", "any", "all"];
+
 impl Parser<'_> {
     pub fn member_of(&mut self, mut value: Expr) -> Read<Expr> {
         let root = root_of(&value.shape);
@@ -166,10 +169,32 @@ impl Parser<'_> {
             && let Some(last) = value.out.last_mut()
         {
             last.text = Content::Added("__type".to_owned());
+        } else if OF_ROWS.contains(&name.as_str())
+            && self.has_one_argument()
+            && let Some(last) = value.out.last_mut()
+        {
+            last.text = Content::Added(format!("__{name}"));
         }
         let of_tool = matches!(name.as_str(), "ReturnAnswer" | "Refuse" | "show");
         value.out.extend(self.arguments(&name, of_tool, params)?);
         Ok(Expr::whole(value.out, Shape::Call { name, receiver: None }))
+    }
+
+    /// Whether the brackets that follow hold one value.
+    fn has_one_argument(&self) -> bool {
+        let mut depth = 0usize;
+        for at in self.at.. {
+            let Some(token) = self.tokens.get(at).filter(|token| token.kind != Kind::End) else { return false };
+            match token.text.as_str() {
+                _ if token.kind != Kind::Sign => {}
+                "(" | "[" | "{" | "#{" | "?[" => depth += 1,
+                ")" | "]" | "}" if depth == 1 => return at > self.at + 1,
+                ")" | "]" | "}" => depth -= 1,
+                "," | "=" if depth == 1 => return false,
+                _ => {}
+            }
+        }
+        false
     }
 
     /// `(x, list)` with the types as texts.

@@ -110,7 +110,7 @@ fn expressions_keep_the_precedence_of_python() {
         "[2 * i for i in range(3) if i > 1]",
         "({ let __t1 = []; for i in range(3) { if i > 1 { __t1.push(2 * i); } } __t1 })",
     );
-    check("sum(i for i in [1])", "sum(({ let __t1 = []; for i in [1] { __t1.push(i); } __t1 }))");
+    check("sum(i for i in [1])", "__sum(({ let __t1 = []; for i in [1] { __t1.push(i); } __t1 }))");
     check("{k: 1 for k in [1]}", "({ let __t1 = dict(); for k in [1] { __t1[k] = 1; } __t1 })");
     check("{'a': 1, 2: [3]}", "__dict([[\"a\", 1], [2, [3]]])");
     check("(1, 2)", "[1, 2]");

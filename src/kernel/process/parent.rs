@@ -221,7 +221,7 @@ impl Parent {
         match status.and_then(|status| status.signal()) {
             // What Rust's runtime says before it gives up.
             Some(SIGABRT) if last_words.contains("memory allocation of ") => limit(format!(
-                "the cell took far more than {memory} MiB at once, and its process was ended; keep less in lists and strings"
+                "the cell took far more than {memory} MiB at once, and its process was ended; keep less in lists, texts and arrays"
             )),
             Some(SIGXCPU) => {
                 limit("the kernel's process used up its processor time; leave bulk work to tools".to_owned())

@@ -10,8 +10,8 @@ use crate::{
         ToolError,
         arguments::describe,
         values::{
-            MeasurementValue, ObjectValue, OrientedBoxValue, PlaneValue, measurement, object::named, plane::facing,
-            propagation::finite,
+            DirectionValue, MeasurementValue, ObjectValue, OrientedBoxValue, PlaneValue, measurement, object::named,
+            plane::facing, propagation::finite,
         },
     },
 };
@@ -23,6 +23,8 @@ pub struct Line {
     kind: LineKind,
     words: String,
     of: Option<ObjectValue>,
+    /// Of a Direction: its own angle.
+    measured: Option<MeasurementValue>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -36,7 +38,7 @@ enum LineKind {
 }
 
 impl Line {
-    /// Reads a Plane, an OrientedBox, an Object, Points or `[x, y, z]`.
+    /// Reads a Plane, an OrientedBox, an Object, a Direction or `[x, y, z]`.
     ///
     /// # Errors
     /// Anything else; a thing without a box.
@@ -48,6 +50,7 @@ impl Line {
                 kind: LineKind::Plane,
                 words: format!("plane of {}", plane.surface.name()),
                 of: Some(plane.surface.clone()),
+                measured: None,
             });
         }
         if let Some(fitted) = value.read_lock::<OrientedBoxValue>() {
@@ -56,14 +59,24 @@ impl Line {
         if let Some(object) = value.read_lock::<ObjectValue>() {
             return Ok(Line::of_box(&oriented_box(&object)?));
         }
+        if let Some(towards) = value.read_lock::<DirectionValue>() {
+            return Ok(Line {
+                direction: towards.vector.coords,
+                sigma_rad: towards.angle.quantity.sigma().hypot(towards.elevation.quantity.sigma()),
+                kind: LineKind::Arrow,
+                words: format!("direction from {} to {}", towards.from, towards.name),
+                of: None,
+                measured: Some(towards.angle.clone()),
+            });
+        }
         let direction = direction(value, what).map_err(|_| {
             let found = describe(value);
             ToolError::argument(format!(
-                "{what} is {found}, wanted a Plane, an OrientedBox, an Object or a direction [x, y, z]"
+                "{what} is {found}, wanted a Plane, an OrientedBox, an Object, a Direction or [x, y, z]"
             ))
         })?;
         let words = format!("[{:.3}, {:.3}, {:.3}]", direction.x, direction.y, direction.z);
-        Ok(Line { direction, sigma_rad: 0.0, kind: LineKind::Arrow, words, of: None })
+        Ok(Line { direction, sigma_rad: 0.0, kind: LineKind::Arrow, words, of: None, measured: None })
     }
 
     fn of_box(fitted: &OrientedBoxValue) -> Line {
@@ -74,6 +87,7 @@ impl Line {
             kind: LineKind::Side,
             words: format!("longest side of {}", fitted.thing.name()),
             of: Some(fitted.thing.clone()),
+            measured: None,
         }
     }
 
@@ -100,13 +114,26 @@ impl Line {
             crate::tools::viewpoint::same_frame(a, b)?;
         }
         if objects.is_empty() {
+            let measured: Vec<&MeasurementValue> = [&self.measured, &other.measured].into_iter().flatten().collect();
+            let Some(first) = measured.first() else {
+                return Err(ToolError::argument(
+                    "both are plain vectors, whose uncertainty is not known; pass the Objects, Planes, boxes or Directions \
+                     they come from, or take angle_between_vectors and submit the angle with a sigma of your own",
+                ));
+            };
+            if let Some(last) = measured.last().filter(|last| last.frame != first.frame) {
+                let (a, b) = (&first.frame, &last.frame);
+                return Err(ToolError::argument(format!(
+                    "the directions are in the frames {a} and {b}; take both in one"
+                )));
+            }
             return Ok(MeasurementValue::new(measurement::Inner {
                 quantity,
-                frame: crate::scene::FrameId::new(""),
-                stamp: crate::scene::Stamp::default(),
+                frame: first.frame.clone(),
+                stamp: first.stamp,
                 method,
-                subject: String::new(),
-                evidence: Vec::new(),
+                subject: format!("{} and {}", self.words, other.words),
+                evidence: measured.iter().flat_map(|measured| measured.evidence.iter().cloned()).collect(),
             }));
         }
         MeasurementValue::of_objects(quantity, "angle", &method, &objects, Vec::new())

@@ -13,7 +13,9 @@ use std::sync::Arc;
 use rhai::{Dynamic, Engine};
 
 use super::{
-    Kind, Param, RhaiResult, Session, Submission, TEXT, ToolError, ToolSpec, arguments::text, register_function,
+    Kind, Param, RhaiResult, Session, Submission, TEXT, ToolError, ToolSpec,
+    arguments::{MAX_TEXT_CHARS, text},
+    register_function,
 };
 use crate::{
     answer::{Answer, AnswerKind, AnswerValue, Evidence, Refusal},
@@ -102,6 +104,12 @@ fn answer(session: &Arc<Session>, value: &Dynamic, options: Options) -> Result<A
         add_evidence(&mut evidence, item);
     }
     let text = options.text.unwrap_or(draft.text);
+    require_short(&text, "the text of the answer")?;
+    match &draft.value {
+        AnswerValue::Text(words) => require_short(words, "the answer")?,
+        AnswerValue::List { items, .. } => require_short(&items.concat(), "the list")?,
+        _ => {}
+    }
     Ok(Answer { value: draft.value, text, evidence, forced: false })
 }
 
@@ -139,11 +147,31 @@ fn wrong_kind(wanted: AnswerKind, found: &str) -> ToolError {
     ToolError::new(ErrorCode::WrongAnswerKind, message)
 }
 
+/// What only the node itself can say: a cell that could would pass its own failure off as an outage or as the client's wish.
+const NOT_OF_CELLS: [ErrorCode; 7] = [
+    ErrorCode::InternalError,
+    ErrorCode::Preempted,
+    ErrorCode::Canceled,
+    ErrorCode::DeadlineExceeded,
+    ErrorCode::BudgetExceeded,
+    ErrorCode::ShuttingDown,
+    ErrorCode::ModelUnavailable,
+];
+
+fn require_short(text: &str, what: &str) -> Result<(), ToolError> {
+    match text.chars().count() {
+        n if n <= MAX_TEXT_CHARS => Ok(()),
+        n => Err(ToolError::argument(format!("{what} has {n} characters, at most {MAX_TEXT_CHARS}; shorten it"))),
+    }
+}
+
 fn refusal(code: &str, message: &str) -> Result<Refusal, ToolError> {
-    let Some(code) = ErrorCode::from_name(code.trim()) else {
-        let known: Vec<&str> = ErrorCode::ALL.iter().map(|code| code.name()).collect();
+    let found = ErrorCode::from_name(code.trim()).filter(|code| !NOT_OF_CELLS.contains(code));
+    let Some(code) = found else {
+        let known: Vec<&str> =
+            ErrorCode::ALL.iter().filter(|code| !NOT_OF_CELLS.contains(code)).map(|code| code.name()).collect();
         return Err(ToolError::argument(format!(
-            "refusal code {code:?} is unknown, wanted one of {}",
+            "a cell cannot refuse with code {code:?}, wanted one of {}",
             known.join(", ")
         )));
     };

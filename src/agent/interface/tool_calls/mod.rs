@@ -88,7 +88,8 @@ impl ActionInterface for ToolCalls {
             problems.append(&mut compiler.problems);
             let result = has_result(spec).then(|| format!("r{step}"));
             let source = match &result {
-                Some(result) => format!("let {result} = {source};\n"),
+                Some(result) if TOLD_WHOLE.contains(&spec.returns) => format!("let {result} = {source};\n"),
+                Some(result) => format!("let {result} = {source};\nprint({result});\n"),
                 None => format!("{source};\n"),
             };
             names.extend(result.clone());
@@ -155,6 +156,10 @@ fn said(purpose: &str, cells: &[ActionCell]) -> Message {
     let block = json!({"purpose": purpose, "calls": calls});
     Message::new(Role::Assistant, format!("```json\n{block}\n```\n"))
 }
+
+/// What the line about a variable tells whole; other results are printed, because calls cannot print their parts.
+const TOLD_WHOLE: [&str; 9] =
+    ["Object", "Measurement", "Relation", "Displacement", "Points", "bool", "int", "float", "string"];
 
 /// Functions that only show something or end the goal leave nothing to refer to.
 fn has_result(spec: &ToolSpec) -> bool {

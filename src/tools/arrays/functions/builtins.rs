@@ -53,6 +53,8 @@ fn is_array(value: &Dynamic) -> bool {
 /// Items of a list, a range or an array.
 fn items(call: &Call<'_>) -> RhaiResult<Array> {
     if let Some(list) = call.arg(0).read_lock::<Array>() {
+        // The list, each item with its key, and the result.
+        call.work.room(list.len().saturating_mul(4 * std::mem::size_of::<Dynamic>()))?;
         return Ok(list.clone());
     }
     let arr = call.arr(0)?;
@@ -184,6 +186,11 @@ fn sorted(call: &Call<'_>) -> RhaiResult<Dynamic> {
 fn round(call: &Call<'_>) -> RhaiResult<Dynamic> {
     let digits = call.optional_int(1)?;
     let a = call.arr(0)?;
+    if let (Some(x), Some(digits), 0) = (a.one(), digits, a.rank())
+        && !a.is_whole()
+    {
+        return Ok(Dynamic::from_float(rounded_as_python(x, digits)));
+    }
     if a.rank() == 0 && digits.is_none() {
         let found = a.one().unwrap_or(f64::NAN).round_ties_even();
         return match found.abs() < 9e15 {
@@ -193,4 +200,13 @@ fn round(call: &Call<'_>) -> RhaiResult<Dynamic> {
     }
     let digits = digits.unwrap_or(0).clamp(-300, 300) as i32;
     Ok(convert::value(a.map(Whole::Kept, &call.work, |x| rounded(x, digits))?))
+}
+
+/// By the exact value of the float, as Python's `round`: 2.675 lies below the half. numpy multiplies first and gets 2.68.
+fn rounded_as_python(x: f64, digits: i64) -> f64 {
+    match usize::try_from(digits) {
+        Ok(digits) if digits < 309 && x.is_finite() => format!("{x:.digits$}").parse().unwrap_or(x),
+        Ok(_) => x,
+        Err(_) => rounded(x, digits.max(-300) as i32),
+    }
 }
