@@ -58,7 +58,8 @@ const IMAGES: [&str; 4] = ["640x480", "1280x720", "room-640x480", "room-1280x720
 const HEATER_AND_DOOR: &str = include_str!("../examples/heater_and_door.py");
 
 fn camera(image: &str) -> Intrinsics {
-    let (width_px, height_px, focal_px) = if image.ends_with("640x480") { (640, 480, 450.0) } else { (1280, 720, 900.0) };
+    let (width_px, height_px, focal_px) =
+        if image.ends_with("640x480") { (640, 480, 450.0) } else { (1280, 720, 900.0) };
     let (cx_px, cy_px) = (f64::from(width_px) / 2.0 - 0.5, f64::from(height_px) / 2.0 - 0.5);
     Intrinsics { width_px, height_px, fx_px: focal_px, fy_px: focal_px, cx_px, cy_px }
 }
@@ -139,7 +140,8 @@ impl Bench {
 
     fn run(&mut self, source: &str) -> CellReport {
         self.n_cells += 1;
-        let report = self.kernel.run_cell(&Cell { id: self.n_cells, purpose: String::new(), source: source.to_owned() });
+        let report =
+            self.kernel.run_cell(&Cell { id: self.n_cells, purpose: String::new(), source: source.to_owned() });
         assert_eq!(report.status, CellStatus::Completed, "{source}\n{}", report.stdout);
         report
     }
@@ -203,7 +205,9 @@ fn cell(name: &str) -> &'static str {
         "query_near" => "print(np.KDTree(a).query(shifted)[0].mean());",
         "min_distance" => "print(a.min_distance(b));",
         "surface_distance" => "let d = tools.Geometry.surface_distance(a, b); print([d.value, d.sigma]);",
-        "ground_plane" => "let found = tools.Geometry.fit_ground_plane_ransac(all); print(list(found[0]) + [sum(found[1])]);",
+        "ground_plane" => {
+            "let found = tools.Geometry.fit_ground_plane_ransac(all); print(list(found[0]) + [sum(found[1])]);"
+        }
         "fit_plane" => "print(list(tools.Geometry.fit_plane(all, [0, 0, 1]).normal));",
         other => panic!("unknown cell {other:?}"),
     }
@@ -228,7 +232,9 @@ fn heater_and_door(image: &str) -> Value {
     let mut kernel = Kernel::new(prepared);
     let report = kernel.run_cell(&Cell { id: 1, purpose: String::new(), source: HEATER_AND_DOOR.to_owned() });
     let ms = started.elapsed().as_secs_f64() * 1e3;
-    let Some(Submission::Answer(answer)) = &report.submission else { panic!("no answer: {:?} {}", report.status, report.stdout) };
+    let Some(Submission::Answer(answer)) = &report.submission else {
+        panic!("no answer: {:?} {}", report.status, report.stdout)
+    };
     json!({"ms": ms, "cell_ms": report.elapsed.as_secs_f64() * 1e3, "printed": report.stdout, "answer": answer.text,
            "pictures": report.pictures.len()})
 }

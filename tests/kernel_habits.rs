@@ -265,11 +265,11 @@ print(d, Geometry.bearing(tools.Scene.find('mug'), frame='map').unit)
 ";
     check_prints(&[(
         cell,
-        "3 4 2 2 2\n0.75 m 3\nnone\n[2, 3] true true [1, 2] [1] [4, 6]\n10 10 [4, 6] true\n2 -2 2.0 3 true 3 ()\n{\"n\": 5} deg",
+        "3 4 2 2 2\n0.75 m 3\nnone\n[2, 3] true true [1, 2] [1] [4, 6]\n10 10 [4, 6] true\n2 -2 2.0 3 true 3 ()\n{\"n\": 5} rad",
     )]);
     check_failures(&[
         ("def find(x):\n    return x", "cannot be defined again"),
-        ("def f(*a):\n    pass", "cannot be"),
+        ("def f(*a):\n    pass", "takes a fixed number of parameters"),
         ("def f():\n    yield 1", "`yield`"),
         ("async def f():\n    pass", "`async`"),
         ("@cache\ndef f():\n    pass", "no decorators"),

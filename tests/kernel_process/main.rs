@@ -186,15 +186,15 @@ fn one_operation_beyond_the_account_ends_the_process_alone() {
         let mut kernel = KernelHandle::spawn_in(context, Isolation::Process(wall)).unwrap();
         assert_eq!(value(&mut kernel, "let a = 1; let b = 2; a + b").await.as_deref(), Some("int 3"));
         let first = child();
-        for bomb in ["\"ab\" * 3000000000", "let s = \"ab\" * 100000000; let l = []; loop { l.push(s + \"c\"); }"] {
+        for bomb in ["np.zeros(400000000)", "let l = []; loop { l.push(np.zeros(1000000)); }"] {
             let report = kernel.run_cell(cell(bomb)).await;
             assert!(matches!(report.status, CellStatus::LimitReached(_)), "{bomb}: {report:?}");
             let error = error(&report);
             assert_eq!(error.code, Some(ErrorCode::BudgetExceeded));
             assert_eq!(
                 error.message,
-                "the cell took far more than 1048576 MiB at once, and its process was ended; keep less in lists and \
-                 strings; a new one was started, so define again what you need"
+                "the cell took far more than 1048576 MiB at once, and its process was ended; keep less in lists, texts and \
+                 arrays; a new one was started, so define again what you need"
             );
             assert!(report.stdout.starts_with("[the kernel was replaced; lost: "), "{}", report.stdout);
             assert_eq!(value(&mut kernel, "let c = 3; c").await.as_deref(), Some("int 3"));
@@ -211,10 +211,10 @@ fn the_wall_leaves_room_for_what_the_account_allows() {
         let mut context = table();
         context.limits.max_memory_bytes = 64 << 20;
         let mut kernel = in_process(context);
-        assert!(value(&mut kernel, "let s = \"ab\" * 29000000; len(s)").await.is_some());
+        assert!(value(&mut kernel, "let s = np.zeros(7000000); len(s)").await.is_some());
         let before = child();
-        let report = kernel.run_cell(cell("let t = \"ab\" * 30000000;")).await;
-        assert_eq!(error(&report).message.split(';').next(), Some("the cell needs more than 64 MiB"));
+        let report = kernel.run_cell(cell("let t = np.zeros(7500000);")).await;
+        assert!(error(&report).message.contains("needs more than 64 MiB"), "{:?}", report.status);
         assert_eq!(child(), before);
         let limits = fs::read_to_string(format!("/proc/{before}/limits")).unwrap();
         let limit = |name: &str| -> u64 {
@@ -398,14 +398,14 @@ fn a_call_of_a_model_ends_with_its_cell() {
             }
             .boxed()
         });
-        let mut context = KernelContext { vlm: Some(handle(model, long())), ..table() };
-        context.limits.max_cell_time = Duration::from_millis(200);
+        // Waiting for a model costs no time of the cell; the goal's deadline ends it.
+        let deadline = Instant::now() + Duration::from_secs(3);
+        let context = KernelContext { vlm: Some(handle(model, deadline)), deadline, ..table() };
         let mut kernel = in_process(context);
         assert_eq!(value(&mut kernel, "let kept = 7; kept").await.as_deref(), Some("int 7"));
         let report = kernel.run_cell(cell("vlm.ask_with_thinking(InputImages, \"What is there?\")")).await;
-        assert_eq!(report.status, CellStatus::TimedOut);
+        assert!(!matches!(report.status, CellStatus::Completed), "{:?}", report.status);
         assert!(begins.recv().await.unwrap().await.is_err());
-        assert_eq!(value(&mut kernel, "kept").await.as_deref(), Some("int 7"));
     });
 }
 

@@ -444,6 +444,8 @@ impl Parser<'_> {
                             out.extend(item_out);
                             out.push(self.added("]"));
                         }
+                    } else if item.is_literal {
+                        out.extend(item_out);
                     } else {
                         // A list here is a choice of places; in `nd` a list is a slice.
                         let mut open = Self::added_at(item_out.first(), "__places(");
@@ -478,7 +480,13 @@ impl Parser<'_> {
         out.push(sign);
         if self.is("]") || self.is(",") {
             out.push(self.added("()"));
-            return Ok(IndexItem { out, is_slice: true, is_everything: n_given == 0, is_nothing: false });
+            return Ok(IndexItem {
+                out,
+                is_slice: true,
+                is_everything: n_given == 0,
+                is_nothing: false,
+                is_literal: false,
+            });
         }
         if is_inclusive {
             out.push(self.added("1 + ("));
@@ -487,14 +495,20 @@ impl Parser<'_> {
         if is_inclusive {
             out.push(self.added(")"));
         }
-        Ok(IndexItem { out, is_slice: true, is_everything: false, is_nothing: false })
+        Ok(IndexItem { out, is_slice: true, is_everything: false, is_nothing: false, is_literal: false })
     }
 
     /// One item of an index: an expression or `a:b:c`.
     fn index_item(&mut self) -> Read<IndexItem> {
         if self.is("...") {
             let piece = self.take();
-            return Ok(IndexItem { out: vec![piece], is_slice: false, is_everything: false, is_nothing: true });
+            return Ok(IndexItem {
+                out: vec![piece],
+                is_slice: false,
+                is_everything: false,
+                is_nothing: true,
+                is_literal: false,
+            });
         }
         let mut out: Out = Vec::new();
         let mut n_given = 0;
@@ -502,10 +516,11 @@ impl Parser<'_> {
         if !(self.is(":") || self.is("::") || self.is("..") || self.is("..=")) {
             let value = self.bound()?;
             is_nothing = value.shape == Shape::Nothing;
+            let is_literal = value.shape == Shape::Literal;
             out.extend(value.out);
             n_given = 1;
             if !(self.is(":") || self.is("::") || self.is("..") || self.is("..=")) {
-                return Ok(IndexItem { out, is_slice: false, is_everything: false, is_nothing });
+                return Ok(IndexItem { out, is_slice: false, is_everything: false, is_nothing, is_literal });
             }
         } else {
             out.push(self.added("()"));
@@ -534,7 +549,7 @@ impl Parser<'_> {
         if n_parts > 3 {
             return Err(Stop::Unreadable);
         }
-        Ok(IndexItem { out, is_slice: true, is_everything: n_given == 0, is_nothing: false })
+        Ok(IndexItem { out, is_slice: true, is_everything: n_given == 0, is_nothing: false, is_literal: false })
     }
 }
 
@@ -545,6 +560,8 @@ struct IndexItem {
     is_everything: bool,
     /// None or `...`.
     is_nothing: bool,
+    /// A plain number.
+    is_literal: bool,
 }
 
 fn root_of(shape: &Shape) -> Option<String> {

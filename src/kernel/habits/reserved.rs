@@ -1,5 +1,7 @@
 //! Words that Rhai keeps for itself and a cell may use as names.
 
+use std::collections::BTreeSet;
+
 use super::lexer::{Kind, Token};
 
 /// Those that have no meaning in either language here, so that a name is all they can be.
@@ -32,6 +34,13 @@ const FREE: [&str; 24] = [
 
 /// Gives variables of such names an underscore, wherever they stand in the cell. Members, keyword arguments and keys keep theirs.
 pub fn rename(tokens: &mut [Token]) {
+    let is_definition = |pair: &[Token]| matches!(pair, [word, _] if word.is("def") || word.is("fn"));
+    let defined: BTreeSet<String> = tokens
+        .windows(2)
+        .filter(|pair| is_definition(pair))
+        .filter_map(|pair| pair.last())
+        .map(|name| name.text.clone())
+        .collect();
     let mut is_header = false;
     for at in 0..tokens.len() {
         let (before, rest) = tokens.split_at_mut(at);
@@ -50,7 +59,8 @@ pub fn rename(tokens: &mut [Token]) {
         let is_key = precedes(&[":"]) && follows(&["{", "#{", ","]);
         let is_statement =
             token.begins_line && next.is_some_and(|next| next.kind == Kind::Word || next.kind == Kind::Text);
-        if !(is_member || is_keyword_argument || is_key || is_statement) {
+        let is_call = precedes(&["(", "::"]) && !defined.contains(&token.text);
+        if !(is_member || is_keyword_argument || is_key || is_statement || is_call) {
             token.text.push('_');
         }
     }

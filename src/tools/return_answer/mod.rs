@@ -148,7 +148,8 @@ fn wrong_kind(wanted: AnswerKind, found: &str) -> ToolError {
 }
 
 /// What only the node itself can say: a cell that could would pass its own failure off as an outage or as the client's wish.
-const NOT_OF_CELLS: [ErrorCode; 7] = [
+const NOT_OF_CELLS: [ErrorCode; 8] = [
+    ErrorCode::ConversationBusy,
     ErrorCode::InternalError,
     ErrorCode::Preempted,
     ErrorCode::Canceled,
