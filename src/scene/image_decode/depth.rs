@@ -249,6 +249,8 @@ mod tests {
             assert_eq!(decode_depth(message, 100).unwrap_err().to_string(), expected);
         };
         let supported = "supported are 16UC1, mono16, 32FC1, png, compressedDepth png";
+        let long = format!("encoding of the depth image is \"{}...\", {supported}", "x".repeat(60));
+        check(&raw(&"x".repeat(10_000), false, 6, vec![0; 12]), &long);
         check(&raw("rgb8", false, 6, vec![0; 12]), &format!("encoding of the depth image is \"rgb8\", {supported}"));
         check(
             &compressed("16UC1; compressedDepth rvl", &[0; 12], &[]),

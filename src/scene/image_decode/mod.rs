@@ -50,11 +50,20 @@ impl std::fmt::Display for ImageSize {
     }
 }
 
+/// A driver may send any text; what follows it in a message must not be lost.
+fn shortened(found: &str) -> String {
+    const MAX_CHARS: usize = 60;
+    match found.char_indices().nth(MAX_CHARS) {
+        Some((end, _)) => format!("{}...", found.get(..end).unwrap_or_default()),
+        None => found.to_owned(),
+    }
+}
+
 /// Why bytes are not the image they should be.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum ImageError {
     /// An encoding that is not known for this purpose.
-    #[error("encoding of the {purpose} image is {found:?}, supported are {}", supported.join(", "))]
+    #[error("encoding of the {purpose} image is {:?}, supported are {}", shortened(found), supported.join(", "))]
     Encoding {
         /// Colour, depth or label.
         purpose: &'static str,
