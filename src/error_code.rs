@@ -2,6 +2,14 @@
 
 use serde::{Deserialize, Serialize};
 
+/// The first `max_chars` characters of a text from outside, so that a message that quotes it stays readable.
+pub fn shortened(text: &str, max_chars: usize) -> String {
+    match text.char_indices().nth(max_chars) {
+        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
+        None => text.to_owned(),
+    }
+}
+
 macro_rules! error_codes {
     ($($(#[$doc:meta])* $variant:ident = $value:literal, $name:literal;)*) => {
         /// Why there is no answer.

@@ -5,10 +5,11 @@
 use crate::support::{
     seeing_model::{SeeingModel, vision},
     tabletop::{self, goal, perception, solve, story},
+    written_log::WrittenLog,
 };
 
 use std::{
-    sync::{Arc, LazyLock, Mutex},
+    sync::{Arc, LazyLock},
     time::{Duration, Instant},
 };
 
@@ -135,18 +136,7 @@ fn a_label_that_gives_orders_is_a_name() {
 /// Everything that the stages do shows in the trace, for who looks for where time went.
 #[test]
 fn each_stage_has_a_span() {
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-    impl std::io::Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let written = Written::default();
+    let written = WrittenLog::default();
     let writer = written.clone();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::DEBUG)
@@ -163,7 +153,7 @@ fn each_stage_has_a_span() {
         let (outcome, _) = solve(&agent, &Goal { deadline, ..goal("How tall is the mug?") }, &SNAPSHOT);
         assert!(outcome.result.is_ok());
     });
-    let log = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let log = written.text();
     for span in ["plan", "generate{step=1}", "run{step=1}", "observe{step=1}", "generate{step=2}", "answer{step=2}"] {
         let wanted = format!(":{span}: spatialclaw");
         assert!(

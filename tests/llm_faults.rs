@@ -14,7 +14,7 @@ use spatialclaw::llm::{
     presets::Preset,
 };
 
-use crate::support::local_server;
+use crate::support::{local_server, written_log::WrittenLog};
 
 const SECRET: &str = "sk-very-secret-0123456789";
 
@@ -367,18 +367,7 @@ async fn dropping_the_call_closes_the_connection_in_mid_stream() {
 /// Everything that is logged while requests fail and succeed, at the finest level of every crate.
 #[test]
 fn no_log_holds_the_key() {
-    #[derive(Clone, Default)]
-    struct Written(Arc<Mutex<Vec<u8>>>);
-    impl std::io::Write for Written {
-        fn write(&mut self, bytes: &[u8]) -> std::io::Result<usize> {
-            self.0.lock().unwrap().extend_from_slice(bytes);
-            Ok(bytes.len())
-        }
-        fn flush(&mut self) -> std::io::Result<()> {
-            Ok(())
-        }
-    }
-    let written = Written::default();
+    let written = WrittenLog::default();
     let writer = written.clone();
     let subscriber = tracing_subscriber::fmt()
         .with_max_level(tracing_subscriber::filter::LevelFilter::TRACE)
@@ -397,7 +386,7 @@ fn no_log_holds_the_key() {
             assert_eq!(sent, Some(format!("Bearer {SECRET}")));
         });
     });
-    let log = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+    let log = written.text();
     assert!(log.contains("refused"), "{log}");
     assert!(log.lines().count() > 3, "too little is logged to prove anything: {log}");
     assert!(!log.contains(SECRET), "{log}");

@@ -282,14 +282,7 @@ impl<'a> GoalRun<'a> {
         }
         self.talk.fit(&limits, estimated_tokens(&system));
         self.instructions = Some((interface.interface(), instructions));
-        let messages = std::iter::once(system).chain(self.talk.messages()).collect();
-        ChatRequest {
-            messages,
-            session_id: self.goal.session_id.clone(),
-            conversation_id: self.goal.conversation_id.clone(),
-            deadline: Some(self.goal.deadline),
-            ..ChatRequest::default()
-        }
+        self.request_without_interface()
     }
 
     /// The conversation as the model had it, for others to read.

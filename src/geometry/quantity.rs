@@ -24,6 +24,18 @@ pub enum Unit {
 }
 
 impl Unit {
+    /// Every unit, the bare number first: it is the quotient of two equal units whatever else fits.
+    pub const ALL: [Unit; 8] = [
+        Unit::One,
+        Unit::Metre,
+        Unit::Radian,
+        Unit::Second,
+        Unit::MetrePerSecond,
+        Unit::RadianPerSecond,
+        Unit::SquareMetre,
+        Unit::CubicMetre,
+    ];
+
     /// The SI symbol, `"1"` for a bare number.
     pub fn symbol(self) -> &'static str {
         match self {

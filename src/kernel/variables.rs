@@ -14,8 +14,9 @@ use super::{
 };
 use crate::{
     array::{Arr, Bools},
+    error_code::shortened,
     tools::{
-        arguments::{describe, shortened, type_name},
+        arguments::{MAX_QUOTED_CHARS, describe, type_name},
         values::{
             DisplacementValue, FrameValue, MeasurementValue, ObjectValue, PointsValue, ReconstructionValue,
             RelationValue,
@@ -173,7 +174,7 @@ pub fn summary(value: &Dynamic) -> String {
     } else if let Some(text) = value.read_lock::<ImmutableString>() {
         match text.chars().count() {
             n if n <= 60 => format!("string {:?}", text.as_str()),
-            n => format!("string of {n}: {:?}", shortened(&text)),
+            n => format!("string of {n}: {:?}", shortened(&text, MAX_QUOTED_CHARS)),
         }
     } else if let Some(arr) = value.read_lock::<Arr>() {
         arr.summary()

@@ -19,6 +19,7 @@ use super::{
     grounding::{self, Located},
     usage::UsageMeter,
 };
+use crate::error_code::shortened;
 
 const LOCATE: &str = include_str!("prompts/locate.md");
 const LOOK: &str = include_str!("prompts/look.md");
@@ -109,7 +110,7 @@ impl Vision {
                 Err(reason) => problem = reason,
             }
             let again = format!("That reply cannot be used: {problem}. Reply again with one JSON object as described.");
-            request.messages.push(Message::new(Role::Assistant, shortened(&reply.text)));
+            request.messages.push(Message::new(Role::Assistant, shortened(&reply.text, MAX_REPEATED_CHARS)));
             request.messages.push(Message::new(Role::User, again));
             speaker = reply.model;
         }
@@ -168,13 +169,7 @@ fn one_paragraph(text: &str) -> String {
 }
 
 /// A reply that went wrong is shown to its writer again, but not at any length.
-fn shortened(text: &str) -> String {
-    const MAX_CHARS: usize = 2000;
-    match text.char_indices().nth(MAX_CHARS) {
-        Some((end, _)) => format!("{}...", text.get(..end).unwrap_or_default()),
-        None => text.to_owned(),
-    }
-}
+const MAX_REPEATED_CHARS: usize = 2000;
 
 /// Looks for a thread that waits for the result. Both come back within milliseconds when `must_stop` says so.
 pub trait Looker: Send + Sync {

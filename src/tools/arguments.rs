@@ -9,12 +9,15 @@ use super::{
     arrays::convert,
     values::{FrameValue, MeasurementValue, ObjectValue, PointsValue, RelationValue, per_frame_text},
 };
-use crate::array::{Arr, Bools, shape};
+use crate::{
+    array::{Arr, Bools, shape},
+    error_code::shortened,
+};
 
 /// A value in a few words, such as `the string "mug"` or `a list of 3`.
 pub fn describe(value: &Dynamic) -> String {
     if let Some(text) = value.read_lock::<ImmutableString>() {
-        return format!("the string {:?}", shortened(&text));
+        return format!("the string {:?}", shortened(&text, MAX_QUOTED_CHARS));
     }
     if let Some(list) = value.read_lock::<Array>() {
         return format!("a list of {}", list.len());
@@ -81,13 +84,8 @@ pub fn short_type_name(rust_path: &'static str) -> &'static str {
     }
 }
 
-/// The first 40 characters.
-pub fn shortened(text: &str) -> String {
-    match text.char_indices().nth(40) {
-        Some((cut, _)) => format!("{}...", &text[..cut]),
-        None => text.to_owned(),
-    }
-}
+/// Characters of a text that stand for it in a message.
+pub const MAX_QUOTED_CHARS: usize = 40;
 
 /// A finite number.
 pub fn number(value: &Dynamic, what: &str) -> Result<f64, ToolError> {

@@ -9,3 +9,4 @@ pub mod seeing_model;
 pub mod session_file;
 pub mod table_world;
 pub mod tabletop;
+pub mod written_log;

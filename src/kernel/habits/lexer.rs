@@ -1,7 +1,7 @@
 //! Words, numbers, texts and signs of a cell, with what stands between them. It reads Rhai and Python alike: which of the two a piece
 //! belongs to is not known yet.
 
-use super::Mistake;
+use super::{Mistake, reserved};
 
 /// What a token is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -104,6 +104,7 @@ pub fn tokens(source: &str, first_line: usize, first_column: usize) -> Result<Ve
             return Err(mistake(token, message));
         }
     }
+    reserved::rename(&mut lexer.out);
     Ok(lexer.out)
 }
 

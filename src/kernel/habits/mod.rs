@@ -86,8 +86,7 @@ fn unclosed(tokens: &[lexer::Token]) -> Option<&lexer::Token> {
 /// # Errors
 /// What has another meaning here, each with its place.
 pub fn lower(source: &str, known: &Names<'_>) -> Result<Lowered, Vec<Mistake>> {
-    let mut tokens = lexer::tokens(source, 1, 1).map_err(|mistake| vec![mistake])?;
-    reserved::rename(&mut tokens);
+    let tokens = lexer::tokens(source, 1, 1).map_err(|mistake| vec![mistake])?;
     let mut parser = Parser {
         tokens,
         at: 0,

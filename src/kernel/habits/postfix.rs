@@ -5,6 +5,7 @@ use super::{
     lexer::{Kind, quoted},
     parser::{Parser, Read, Stop, is_keyword},
     pieces::{Content, Out, Piece, plain, take_lead},
+    reserved::RESERVED,
 };
 
 /// Methods that change what they are called on.
@@ -37,46 +38,6 @@ const CHANGING: [&str; 28] = [
     "nd_set",
     "add",
     "discard",
-];
-
-/// Words that Rhai keeps for itself and that Python does not.
-pub const RESERVED: [&str; 36] = [
-    "go",
-    "new",
-    "static",
-    "shared",
-    "with",
-    "is",
-    "module",
-    "package",
-    "super",
-    "thread",
-    "spawn",
-    "go",
-    "await",
-    "async",
-    "yield",
-    "match",
-    "case",
-    "public",
-    "protected",
-    "sync",
-    "null",
-    "nil",
-    "goto",
-    "exit",
-    "void",
-    "begin",
-    "end",
-    "unless",
-    "use",
-    "each",
-    "then",
-    "this",
-    "Fn",
-    "call",
-    "curry",
-    "eval",
 ];
 
 /// Functions that take an array's rows one by one in Python, while its methods of the same name take all values.

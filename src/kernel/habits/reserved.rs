@@ -4,6 +4,45 @@ use std::collections::BTreeSet;
 
 use super::lexer::{Kind, Token};
 
+/// Words that Rhai keeps for itself and that Python does not.
+pub const RESERVED: [&str; 35] = [
+    "go",
+    "new",
+    "static",
+    "shared",
+    "with",
+    "is",
+    "module",
+    "package",
+    "super",
+    "thread",
+    "spawn",
+    "await",
+    "async",
+    "yield",
+    "match",
+    "case",
+    "public",
+    "protected",
+    "sync",
+    "null",
+    "nil",
+    "goto",
+    "exit",
+    "void",
+    "begin",
+    "end",
+    "unless",
+    "use",
+    "each",
+    "then",
+    "this",
+    "Fn",
+    "call",
+    "curry",
+    "eval",
+];
+
 /// Those that have no meaning in either language here, so that a name is all they can be.
 const FREE: [&str; 24] = [
     "begin",

@@ -5,7 +5,7 @@ use super::{
     lexer::Kind,
     parser::{Parser, Read, Stop},
     pieces::{Content, Out, Piece, again, plain, take_lead},
-    postfix::RESERVED,
+    reserved::RESERVED,
 };
 
 impl Parser<'_> {

@@ -17,6 +17,8 @@ pub use color::{check_color, decode_color};
 pub use depth::{check_depth, decode_depth};
 pub use label_ids::{check_label_ids, decode_label_ids};
 
+use crate::error_code::shortened;
+
 /// Images above this are refused: 8192×8192.
 pub const DEFAULT_MAX_PIXELS: u64 = 8192 * 8192;
 
@@ -51,19 +53,13 @@ impl std::fmt::Display for ImageSize {
 }
 
 /// A driver may send any text; what follows it in a message must not be lost.
-fn shortened(found: &str) -> String {
-    const MAX_CHARS: usize = 60;
-    match found.char_indices().nth(MAX_CHARS) {
-        Some((end, _)) => format!("{}...", found.get(..end).unwrap_or_default()),
-        None => found.to_owned(),
-    }
-}
+const MAX_ENCODING_CHARS: usize = 60;
 
 /// Why bytes are not the image they should be.
 #[derive(Clone, Debug, Error, PartialEq)]
 pub enum ImageError {
     /// An encoding that is not known for this purpose.
-    #[error("encoding of the {purpose} image is {:?}, supported are {}", shortened(found), supported.join(", "))]
+    #[error("encoding of the {purpose} image is {:?}, supported are {}", shortened(found, MAX_ENCODING_CHARS), supported.join(", "))]
     Encoding {
         /// Colour, depth or label.
         purpose: &'static str,

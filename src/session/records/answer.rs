@@ -184,17 +184,6 @@ record! {
     }
 }
 
-const UNITS: [Unit; 8] = [
-    Unit::Metre,
-    Unit::Radian,
-    Unit::Second,
-    Unit::MetrePerSecond,
-    Unit::RadianPerSecond,
-    Unit::SquareMetre,
-    Unit::CubicMetre,
-    Unit::One,
-];
-
 impl From<&Quantity> for QuantityRecord {
     fn from(quantity: &Quantity) -> QuantityRecord {
         QuantityRecord {
@@ -209,7 +198,7 @@ impl From<&Quantity> for QuantityRecord {
 impl QuantityRecord {
     /// The quantity; `None` when the file was changed into something that cannot be.
     pub fn to_quantity(&self) -> Option<Quantity> {
-        let unit = UNITS.into_iter().find(|unit| unit.symbol() == self.unit)?;
+        let unit = Unit::ALL.into_iter().find(|unit| unit.symbol() == self.unit)?;
         Quantity::new(self.value, self.sigma, unit)
     }
 }

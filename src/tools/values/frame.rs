@@ -161,14 +161,6 @@ impl ImagesValue {
         Ok(FrameValue { snapshot: self.snapshot.clone(), view_idx: self.view_indices[at] })
     }
 
-    fn between(&self, range: Range<i64>) -> ImagesValue {
-        let len = self.len() as i64;
-        let bound = |i: i64| (if i < 0 { i.saturating_add(len) } else { i }).clamp(0, len) as usize;
-        let (start, end) = (bound(range.start), bound(range.end));
-        let view_indices = self.view_indices.get(start..end.max(start)).unwrap_or_default().into();
-        ImagesValue { snapshot: self.snapshot.clone(), view_indices }
-    }
-
     /// `images[start:stop:step]` of Python.
     fn slice(&self, start: Dynamic, stop: Dynamic, step: Dynamic) -> RhaiResult<ImagesValue> {
         let bounds = convert::nd_index(&Dynamic::from_array(vec![start, stop, step]))?;
@@ -203,7 +195,9 @@ pub fn register(engine: &mut Engine) {
         .register_fn("len", |images: &mut ImagesValue| images.len() as i64)
         .register_get("len", |images: &mut ImagesValue| images.len() as i64)
         .register_indexer_get(|images: &mut ImagesValue, i: i64| images.at(i))
-        .register_indexer_get(|images: &mut ImagesValue, range: Range<i64>| images.between(range))
+        .register_indexer_get(|images: &mut ImagesValue, range: Range<i64>| {
+            images.slice(range.start.into(), range.end.into(), Dynamic::UNIT)
+        })
         .register_fn("slice", |images: &mut ImagesValue, start: Dynamic, stop: Dynamic| {
             images.slice(start, stop, Dynamic::UNIT)
         })

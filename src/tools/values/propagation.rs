@@ -43,17 +43,6 @@ pub fn same_unit(a: &Quantity, b: &Quantity, verb: &str) -> Result<(), ToolError
     Err(ToolError::argument(format!("units are {a} and {b}; `{verb}` needs equal units")))
 }
 
-const UNITS: [Unit; 8] = [
-    Unit::One,
-    Unit::Metre,
-    Unit::Radian,
-    Unit::Second,
-    Unit::MetrePerSecond,
-    Unit::RadianPerSecond,
-    Unit::SquareMetre,
-    Unit::CubicMetre,
-];
-
 fn product_unit(a: Unit, b: Unit) -> Option<Unit> {
     use Unit::{CubicMetre, Metre, MetrePerSecond, One, Radian, RadianPerSecond, Second, SquareMetre};
     match (a, b) {
@@ -70,7 +59,7 @@ fn ratio_unit(a: Unit, b: Unit) -> Option<Unit> {
     if a == b {
         return Some(Unit::One);
     }
-    UNITS.into_iter().find(|unit| product_unit(*unit, b) == Some(a))
+    Unit::ALL.into_iter().find(|unit| product_unit(*unit, b) == Some(a))
 }
 
 /// `+`, `-`, `*` or `/`.
