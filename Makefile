@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: Apache-2.0
 .DEFAULT_GOAL := help
-.PHONY: help setup build demo test test-core test-ros test-demo fuzz bench lint clean distclean
+.PHONY: help setup build demo test test-core test-ros test-demo fuzz soak overhead bench lint clean distclean interfaces
 SECONDS ?= 3600
 export CARGO_NET_RETRY ?= 5
 export PIP_NO_INPUT ?= 1
@@ -16,6 +16,9 @@ build: ## The package, into build/ and install/ (BUILD_TYPE=Debug builds quicker
 
 demo: build ## A simulated robot asks, the node answers
 	scripts/demo.sh
+
+interfaces: build ## Compares the action interfaces with recorded replies; writes docs/interfaces.md
+	scripts/interfaces.sh --doc docs/interfaces.md
 
 test: test-core test-ros test-demo ## All tests
 
@@ -34,6 +37,12 @@ fuzz: ## Random cells against the kernel for SECONDS=3600; SPATIALCLAW_FUZZ_SEED
 
 bench: ## Speed against an interpreter with numpy and scipy, in one run, as ratios
 	scripts/bench.sh
+
+soak: ## A thousand goals against a server that misbehaves, with times and memory (SPATIALCLAW_SOAK_GOALS, _SEED)
+	cargo test --locked --test all soak:: -- --ignored --nocapture
+
+overhead: ## Our own time, bytes and tokens in each turn
+	cargo bench --locked --bench turns
 
 lint: setup ## Formatting and static checks
 	cargo fmt --check

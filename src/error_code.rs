@@ -36,6 +36,8 @@ error_codes! {
     BudgetExceeded = 12005, "BUDGET_EXCEEDED";
     /// The node is ending.
     ShuttingDown = 12006, "SHUTTING_DOWN";
+    /// Another question of the same conversation is being answered.
+    ConversationBusy = 12007, "CONVERSATION_BUSY";
     /// Nothing was received from a camera.
     NoImage = 12010, "NO_IMAGE";
     /// The newest image is too old.

@@ -9,6 +9,7 @@
 //! | [`geometry`] | pure maths in metres and radians: quantities, cameras, clouds, planes, boxes, relations, motion |
 //! | [`array`] | arrays of numbers as numpy has them: broadcasting, reductions, linear algebra, nearest neighbours, hulls |
 //! | [`scene`] | what the robot saw and from where: images, synchronisation, buffers, transforms, snapshots |
+//! | [`bag`] | what a robot saw, read back from bags and pictures |
 //! | [`perception`] | port: who says which pixels belong to what, and how far they are |
 //! | [`llm`] | port: who writes the cells |
 //! | [`answer`] | typed values, evidence and refusals |
@@ -24,6 +25,7 @@ pub mod agent;
 pub mod answer;
 pub mod app;
 pub mod array;
+pub mod bag;
 pub mod config;
 pub mod error_code;
 pub mod geometry;

@@ -4,12 +4,15 @@
 
 mod support;
 
+mod agent_hostile;
 mod agent_interfaces;
 mod agent_loop;
 mod agent_stages;
 mod architecture;
 mod array_properties;
+mod ask;
 mod cli;
+mod conversations;
 mod docs;
 mod geometry_coverage;
 mod kernel_arrays;
@@ -21,7 +24,9 @@ mod kernel_tools;
 mod kernel_worker;
 mod llm_exchanges;
 mod llm_faults;
+mod llm_goals;
 mod llm_models;
+mod model_cells;
 mod mosd_agent;
 mod mosd_cells;
 mod mosd_geometry;
@@ -31,5 +36,6 @@ mod perception_tools;
 mod reference_page;
 mod session_report;
 mod sessions;
+mod soak;
 mod space_tools;
 mod vlm_cells;

@@ -12,6 +12,7 @@ const ORDER: &[&str] = &[
     "geometry",
     "array",
     "scene",
+    "bag",
     "perception",
     "llm",
     "answer",
@@ -31,6 +32,8 @@ const HOMES: &[(&str, &[&str])] = &[
     ("kiddo", &["geometry", "array"]),
     ("ndarray", &["array", "tools"]),
     ("reqwest", &["llm"]),
+    ("rusqlite", &["bag"]),
+    ("mcap", &["bag", "session"]),
     ("nix", &["kernel"]),
     ("seccompiler", &["kernel"]),
 ];

@@ -54,7 +54,7 @@ fn the_manual_has_every_example() {
 #[test]
 fn a_wrong_command_line_says_what_there_is() {
     assert!(complains(&[]).contains("a command is missing"));
-    assert!(complains(&["tool"]).contains("there is no command \"tool\", expected replay, report, tools"));
+    assert!(complains(&["tool"]).contains("there is no command \"tool\", expected ask, replay, report, tools"));
     assert!(complains(&["tools", "Scene.fnd"]).contains("tools.Scene.find"));
     assert!(complains(&["tools", "--yaml"]).contains("--yaml"));
     assert!(prints(&["--version"]).contains(env!("CARGO_PKG_VERSION")));

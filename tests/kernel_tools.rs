@@ -439,7 +439,12 @@ fn an_answer_must_be_what_the_goal_wants() {
     refused(
         kind(AnswerKind::Any),
         "ReturnAnswer(0.41)",
-        "0.41 comes without unit and sigma; submit the Measurement itself, or #{unit: \"m\", sigma: ...}, or #{because: [measurement]}",
+        "0.41 comes without unit and sigma; submit the Measurement itself, or #{unit: \"m\", sigma: ...}",
+    );
+    refused(
+        kind(AnswerKind::Any),
+        "let h = tools.Geometry.height(tools.Scene.find(\"mug\")); ReturnAnswer(h.value * 100, #{because: [h]})",
+        "in because; submit the Measurement itself, or #{unit: \"m\", sigma: ...}",
     );
     refused(
         kind(AnswerKind::Any),
@@ -464,6 +469,9 @@ fn an_answer_must_be_what_the_goal_wants() {
 
     let quantity = number(&mut kind(AnswerKind::Number), "ReturnAnswer(0.41, #{unit: \"m\", sigma: 0.01})");
     assert_eq!(quantity, Quantity::new(0.41, 0.01, Unit::Metre).unwrap());
+    let quantity = number(&mut kind(AnswerKind::Number), "ReturnAnswer(41.0, #{unit: \"cm\", sigma: 1.0})");
+    assert!((quantity.value() - 0.41).abs() < 1e-12 && (quantity.sigma() - 0.01).abs() < 1e-12);
+    assert_eq!(quantity.unit(), Unit::Metre);
     assert_eq!(number(&mut kind(AnswerKind::Any), "ReturnAnswer(3)"), Quantity::count(3));
     let like = number(
         &mut kind(AnswerKind::Number),

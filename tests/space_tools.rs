@@ -198,7 +198,7 @@ fn motion_is_the_things_own_and_not_the_cameras() {
     assert_eq!(says(&mut bench, "m.moving.holds && m.moving_now && !b.moving_now && b.heading == ()"), "true");
     is_true(&mut bench, "m.speed", 0.1, 0.02);
     is_true(&mut bench, "m.path_length", 0.15, 0.02);
-    let (vy, sigma) = (value(&mut bench, "m.velocity[1]"), value(&mut bench, "m.velocity_sigma"));
+    let (vy, sigma) = (value(&mut bench, "m.velocity[1]"), value(&mut bench, "m.velocity_sigma[1]"));
     assert!((vy + 0.1).abs() <= 3.0 * sigma, "{vy} ± {sigma}");
     assert!((value(&mut bench, "m.heading") + std::f64::consts::FRAC_PI_2).abs() < 0.15);
     assert_eq!(value(&mut bench, "b.speed.value"), 0.0);

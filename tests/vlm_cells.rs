@@ -16,7 +16,7 @@ use futures::FutureExt;
 use spatialclaw::{
     agent::{Agent, Goal, Interface},
     answer::AnswerKind,
-    kernel::CellStatus,
+    kernel::{Cell, CellStatus, KernelHandle},
     llm::{ChatModel, ChatReply, ModelError, Role, scripted::ScriptedModel},
     perception::{Perception, label_image::LabelImageSegmenter},
     scene::FrameId,
@@ -270,6 +270,32 @@ fn the_goals_deadline_ends_a_call_and_the_cell() {
     assert!(late < Duration::from_millis(100), "{late:?}");
 }
 
+/// The model thinks for three times what a cell may take; the cell itself takes next to nothing.
+#[test]
+fn waiting_for_a_model_costs_no_time_of_the_cell() {
+    let slow = SeeingModel::acting(|_| {
+        async {
+            tokio::time::sleep(Duration::from_millis(900)).await;
+            Ok(ChatReply::new("A mug."))
+        }
+        .boxed()
+    });
+    let run = async |limit: Duration, source: &str| {
+        let mut context = context(snapshot_of(vec![front_view()]));
+        context.vlm = Some(handle(slow.clone(), long()));
+        context.limits.max_cell_time = limit;
+        let mut kernel = KernelHandle::spawn(context).unwrap().with_grace(Duration::ZERO);
+        kernel.run_cell(Cell { id: 1, purpose: String::new(), source: source.to_owned() }).await
+    };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let limit = Duration::from_millis(300);
+    let report = runtime.block_on(run(limit, "print(vlm.ask_with_thinking(InputImages, \"what?\"));"));
+    assert_eq!((report.status, report.stdout.as_str()), (CellStatus::Completed, "A mug.\n"));
+    assert!(report.elapsed > limit);
+    let report = runtime.block_on(run(limit, "vlm.ask_with_thinking(InputImages, \"what?\"); loop { }"));
+    assert!(matches!(report.status, CellStatus::TimedOut | CellStatus::LimitReached(_)), "{:?}", report.status);
+}
+
 #[test]
 fn tokens_of_looking_are_counted_into_the_goal() {
     let cell = "**Purpose**\nx\n\n**Reasoning**\nx\n\n**Next Goal**\nx\n\n**Code**\n```rhai\n\
@@ -287,6 +313,8 @@ fn tokens_of_looking_are_counted_into_the_goal() {
         max_steps: 2,
         window_secs: None,
         interface: Interface::Code,
+        conversation_id: String::new(),
+        earlier: String::new(),
     };
     let snapshot = Arc::new(snapshot_of(vec![front_view()]));
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();

@@ -102,9 +102,9 @@ class Client(Node):
             if time.monotonic() > end:
                 raise DemoFailed("simulated time stands still")
 
-    def ask(self, question: Question, timeout_secs: float) -> dict[str, Any]:
-        """One goal. Returns times, state and the result as plain data, or why there is none."""
-        goal = AskSpatial.Goal(question=question.text, target_frame=question.target_frame)
+    def ask(self, question: Question, timeout_secs: float, **fields: Any) -> dict[str, Any]:
+        """One goal, with further fields. Returns times, state and the result as plain data, or why there is none."""
+        goal = AskSpatial.Goal(question=question.text, target_frame=question.target_frame, **fields)
         if question.last_secs > 0:
             goal.time_mode = AskSpatial.Goal.TIME_LAST
             goal.window.sec = int(question.last_secs)
@@ -176,8 +176,13 @@ def plain(message: Any) -> Any:
     return message.item() if isinstance(message, np.generic) else message
 
 
-def judge_one(question: Question, asked: dict[str, Any], truth: Truth, period: int) -> judge.Verdict:
-    """The verdict on one asked question; poses the truth's world at the stamp the answer names."""
+def judge_one(
+    question: Question, asked: dict[str, Any], truth: Truth, period: int, second_line_secs: float = 0.0
+) -> judge.Verdict:
+    """The verdict on one asked question; poses the truth's world at the newest stamp the answer names.
+
+    Evidence may be older than that by ``second_line_secs``, where an older image can be a second line of evidence.
+    """
     result = asked["result"]
     latest = asked["done_nanos"]
     stamps = [judge.nanos_of(e["header"]["stamp"]) for e in result["evidence"]] if result else []
@@ -189,8 +194,10 @@ def judge_one(question: Question, asked: dict[str, Any], truth: Truth, period: i
         return judge.Verdict(False, "-", asked["fault"])
     verdict = rule(result)
     if verdict.right and question.measured:
-        earliest = asked["asked_nanos"] - int((MAX_AGE_SECS + question.last_secs) * 1e9)
-        fault = judge.evidence_fault(result, earliest, latest, period)
+        newest_from = asked["asked_nanos"] - int((MAX_AGE_SECS + question.last_secs) * 1e9)
+        fault = judge.evidence_fault(result, newest_from - int(second_line_secs * 1e9), latest, period)
+        if not fault and at < newest_from:
+            fault = f"its newest evidence is from {at * 1e-9:.3f} s, asked at {latest * 1e-9:.3f} s"
         if fault:
             return judge.Verdict(False, verdict.truth, fault)
     return verdict

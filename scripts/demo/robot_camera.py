@@ -104,6 +104,10 @@ class RobotCamera(Node):
         wall_start, sim_start = time.monotonic(), self._now
         last_report = wall_start
         while rclpy.ok():
+            if self._args.hold_after and self._now - START_NANOS >= self._args.hold_after * 1e9:
+                self._clock_out.publish(Clock(clock=stamp(self._now)))
+                rclpy.spin_once(self, timeout_sec=0.05)
+                continue
             if self._now == pending + self._latency:
                 if not self._pipe.poll():
                     self._n_stalls += 1
@@ -199,6 +203,7 @@ def main(argv: list[str] | None = None) -> None:
     parser.add_argument("--rtf", type=float, default=0.5, help="simulated seconds per real second")
     parser.add_argument("--frame-period", type=float, default=0.2, help="simulated seconds between pictures")
     parser.add_argument("--latency", type=float, default=0.1, help="simulated seconds from stamp to publication")
+    parser.add_argument("--hold-after", type=float, default=0.0, help="simulated seconds after which time stands still")
     parser.add_argument("--depth-encoding", choices=("32FC1", "16UC1"), default="32FC1")
     args = parser.parse_args(argv)
     context: Any = multiprocessing.get_context("spawn")

@@ -1,6 +1,8 @@
 #!/usr/bin/env bash
 # SPDX-License-Identifier: Apache-2.0
-# session.sh [ASK_DEMO ARGS...]: simulator, node and client side by side; ends all three. Called by scripts/demo.sh.
+# session.sh [CLIENT ARGS...]: simulator, node and client side by side; ends all three. Called by scripts/demo.sh.
+# DEMO_CLIENT names another client than demo.ask_demo, DEMO_PARAMS other
+# parameters of the node, DEMO_SIM arguments of the simulator.
 set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/../.."
 python=${DEMO_PYTHON:-python3}
@@ -28,17 +30,18 @@ trap 'exit 130' INT
 trap 'exit 143' TERM
 
 echo "demo: starting the simulator and the node (ROS_DOMAIN_ID=${ROS_DOMAIN_ID:-0}); logs in $out/"
-"$python" -m demo.robot_camera </dev/null >"$out/sim.log" 2>&1 &
+# shellcheck disable=SC2086 # several arguments or none
+"$python" -m demo.robot_camera ${DEMO_SIM:-} </dev/null >"$out/sim.log" 2>&1 &
 sim_pid=$!
 # DEMO_NODE: another command in the node's place, for tests of the demo itself.
 if [ -n "${DEMO_NODE:-}" ]; then
   bash -c "exec $DEMO_NODE" </dev/null >"$out/node.log" 2>&1 &
 else
   "$python" scripts/launch.py launch/spatialclaw.launch.py camera:=front use_sim_time:=true \
-    params_file:="$PWD/scripts/demo/demo_params.yaml" </dev/null >"$out/node.log" 2>&1 &
+    params_file:="${DEMO_PARAMS:-$PWD/scripts/demo/demo_params.yaml}" </dev/null >"$out/node.log" 2>&1 &
 fi
 node_pid=$!
-"$python" -m demo.ask_demo "$@" </dev/null &
+"$python" -m "${DEMO_CLIENT:-demo.ask_demo}" "$@" </dev/null &
 ask_pid=$!
 
 code=0

@@ -1,6 +1,11 @@
 //! What happens when a budget is used up: the last answer that was held back, else one last turn that must submit, else a refusal.
 
-use super::turns::{GoalRun, TurnEnd};
+use tracing::Instrument;
+
+use super::{
+    Stage,
+    turns::{GoalRun, TurnEnd},
+};
 use crate::{
     answer::{Answer, Refusal},
     kernel::Submission,
@@ -23,7 +28,11 @@ impl GoalRun<'_> {
         }
         let prompt = self.agent.settings.prompt.section("forced").to_owned();
         self.talk.append(Message::new(Role::User, format!("## Last turn\n\n{} {prompt}", reason.message)));
-        match self.turn(true).await? {
+        if let Some(finisher) = &self.agent.finisher {
+            self.speakers.put_first(finisher.as_ref());
+        }
+        self.emit(Stage::Generate, "last turn: an answer must be submitted", "", &reason.message, None);
+        match self.turn(true).instrument(tracing::debug_span!("forced")).await? {
             TurnEnd::Submitted(Submission::Answer(answer)) => Ok(Answer { forced: true, ..answer }),
             TurnEnd::Submitted(Submission::Refusal(refusal)) => Err(refusal),
             TurnEnd::Continues => Err(reason),

@@ -58,6 +58,10 @@ pub struct Goal {
     pub window_secs: Option<f64>,
     /// How the model acts.
     pub interface: Interface,
+    /// The conversation it belongs to; empty = none.
+    pub conversation_id: String,
+    /// What the model is told of the questions before it, one JSON object a line; empty = there were none.
+    pub earlier: String,
 }
 
 /// How a goal ended.
@@ -77,6 +81,8 @@ pub struct Outcome {
     pub n_completion_tokens: u64,
     /// Bytes of requests sent, pictures included.
     pub n_sent_bytes: u64,
+    /// Cost by the configured prices, in millionths of their currency; 0 without prices.
+    pub cost_micro: u64,
     /// How the model acted last: a fallback may act in another way than the goal asked for.
     pub interface: Interface,
     /// Identifies the instructions the model had; empty when none was asked.
@@ -125,12 +131,22 @@ pub struct Event {
     pub output: String,
     /// What the call of a model cost that led here.
     pub cost: Option<CallCost>,
+    /// What the goal has used of all models so far.
+    pub used: Usage,
 }
 
 impl Event {
     /// An event with nothing but a stage.
     pub fn of(stage: Stage) -> Event {
-        Event { stage, step: 0, purpose: String::new(), code: String::new(), output: String::new(), cost: None }
+        Event {
+            stage,
+            step: 0,
+            purpose: String::new(),
+            code: String::new(),
+            output: String::new(),
+            cost: None,
+            used: Usage::default(),
+        }
     }
 }
 

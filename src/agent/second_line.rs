@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use super::turns::GoalRun;
+use super::{Stage, turns::GoalRun};
 use crate::{
     answer::{Answer, AnswerValue},
     geometry::Unit,
@@ -60,6 +60,7 @@ impl GoalRun<'_> {
             answer.text
         );
         self.talk.append(Message::new(Role::User, text));
+        self.emit(Stage::Reflect, "second line of evidence", "", &format!("asked for: {}", answer.text), None);
         true
     }
 }

@@ -27,6 +27,8 @@ pub struct Agent {
     pub planner: Option<Arc<dyn ChatModel>>,
     /// Writes reviews; none = whoever writes the cells.
     pub reviewer: Option<Arc<dyn ChatModel>>,
+    /// Takes the last turn, in which an answer must be submitted; none = whoever writes the cells.
+    pub finisher: Option<Arc<dyn ChatModel>>,
     /// Looks at pictures for cells; without it `vlm` says that no model is configured.
     pub vision: Option<Arc<Vision>>,
     /// Who segments.
@@ -49,6 +51,7 @@ impl Agent {
             fallback: None,
             planner: None,
             reviewer: None,
+            finisher: None,
             vision: None,
             perception,
             limits: Limits::default(),
@@ -101,6 +104,7 @@ impl Agent {
             n_prompt_tokens: used.usage.n_prompt_tokens,
             n_completion_tokens: used.usage.n_completion_tokens,
             n_sent_bytes: used.usage.n_sent_bytes,
+            cost_micro: used.usage.cost_micro,
             interface: progress.interface,
             prompt_hash: progress.prompt_hash,
             elapsed: started.elapsed(),

@@ -68,6 +68,11 @@ impl<'a> Speakers<'a> {
         self.last_wrote_program || current.is_none_or(|speaker| speaker.abilities.writes_programs_only)
     }
 
+    /// Has `model` speak next; those who were to speak stand in for it.
+    pub fn put_first(&mut self, model: &'a dyn ChatModel) {
+        self.left.insert(0, Speaker::new(model));
+    }
+
     /// A reply came.
     pub fn spoke(&mut self, is_program: bool) {
         self.last_wrote_program = is_program;

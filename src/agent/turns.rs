@@ -182,7 +182,10 @@ impl<'a> GoalRun<'a> {
         }
         self.n_unreadable = 0;
         self.n_failed_cells = if has_failed { self.n_failed_cells + 1 } else { 0 };
-        self.keep(interface, action, ran);
+        tracing::debug_span!("observe", step).in_scope(|| self.keep(interface, action, ran));
+        if submission.is_some() {
+            tracing::debug_span!("answer", step).in_scope(|| tracing::debug!("the model submitted"));
+        }
         Ok(submission.map_or(TurnEnd::Continues, TurnEnd::Submitted))
     }
 
@@ -218,7 +221,8 @@ impl<'a> GoalRun<'a> {
             let interface = self.interface_of(&speaker, speaker.abilities.writes_programs_only);
             let mut request = self.request(&speaker, interface.as_ref());
             interface.equip(&mut request);
-            request.on_delta = Some(writing::sink(self.events, self.progress.n_steps + 1));
+            request.on_delta =
+                Some(writing::sink(self.events, self.progress.n_steps + 1, self.progress.meter.total().usage));
             let mut cost = CallCost {
                 n_messages: request.messages.len(),
                 n_pictures: request.messages.iter().map(|message| message.pictures.len()).sum(),
@@ -282,6 +286,7 @@ impl<'a> GoalRun<'a> {
         ChatRequest {
             messages,
             session_id: self.goal.session_id.clone(),
+            conversation_id: self.goal.conversation_id.clone(),
             deadline: Some(self.goal.deadline),
             ..ChatRequest::default()
         }
@@ -294,6 +299,7 @@ impl<'a> GoalRun<'a> {
         ChatRequest {
             messages,
             session_id: self.goal.session_id.clone(),
+            conversation_id: self.goal.conversation_id.clone(),
             deadline: Some(self.goal.deadline),
             ..ChatRequest::default()
         }
@@ -411,7 +417,8 @@ impl<'a> GoalRun<'a> {
 
     fn emit_at(&self, step: u32, stage: Stage, purpose: &str, code: &str, output: &str, cost: Option<CallCost>) {
         let (purpose, code, output) = (purpose.to_owned(), code.to_owned(), output.to_owned());
-        (self.events)(Event { stage, step, purpose, code, output, cost });
+        let used = self.progress.meter.total().usage;
+        (self.events)(Event { stage, step, purpose, code, output, cost, used });
     }
 }
 

@@ -3,7 +3,7 @@
 use std::sync::{Mutex, PoisonError};
 
 use super::{Event, EventSink, Stage};
-use crate::llm::{Delta, DeltaSink};
+use crate::llm::{Delta, DeltaSink, Usage};
 
 /// Characters between two events: about one a second for a fast model.
 const CHARS_PER_EVENT: usize = 200;
@@ -17,8 +17,8 @@ struct Written {
     n_untold_chars: usize,
 }
 
-/// A sink whose events show how far the reply for cell `step` has come.
-pub fn sink(events: &EventSink, step: u32) -> DeltaSink {
+/// A sink whose events show how far the reply for cell `step` has come; `used` is what the goal has used before it.
+pub fn sink(events: &EventSink, step: u32, used: Usage) -> DeltaSink {
     let events = events.clone();
     let written = Mutex::new(Written::default());
     DeltaSink::new(move |delta| {
@@ -37,7 +37,7 @@ pub fn sink(events: &EventSink, step: u32) -> DeltaSink {
         }
         if written.n_untold_chars >= CHARS_PER_EVENT {
             written.n_untold_chars = 0;
-            events(Event { step, output: shown(&written), ..Event::of(Stage::Generate) });
+            events(Event { step, output: shown(&written), used, ..Event::of(Stage::Generate) });
         }
     })
 }
@@ -67,7 +67,7 @@ mod tests {
             assert_eq!((event.stage, event.step), (Stage::Generate, 3));
             hearing.lock().unwrap().push(event.output);
         });
-        let sink = sink(&events, 3);
+        let sink = sink(&events, 3, Usage::default());
         let send = |delta: Delta<'_>| sink.send(delta);
         send(Delta::Thinking(&"t".repeat(199)));
         assert!(told.lock().unwrap().is_empty());

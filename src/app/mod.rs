@@ -2,9 +2,11 @@
 //!
 //! Time and coordinates come in as plain values; ROS time is asked of the clock that the rim hands over.
 
+pub mod conversations;
 pub mod models;
 pub mod question;
 mod session;
+pub mod source;
 
 use std::{
     collections::HashMap,
@@ -12,9 +14,11 @@ use std::{
     time::{Duration, Instant},
 };
 
+pub use conversations::{Conversations, Talk};
 pub use models::{Models, ModelsError};
 pub use question::{Question, When};
 use tokio_util::sync::CancellationToken;
+use tracing::Instrument;
 
 use crate::{
     agent::{Agent, Event, EventSink, Goal, Interface, Outcome, Stage},
@@ -37,6 +41,14 @@ const TF_POLL: Duration = Duration::from_millis(10);
 /// Says what time it is in ROS.
 pub type RosClock = Arc<dyn Fn() -> Stamp + Send + Sync>;
 
+/// A question that was taken in.
+struct Asked {
+    question: Question,
+    goal: Goal,
+    /// Questions of the same conversation before it.
+    n_earlier: usize,
+}
+
 /// Buffers what the robot sees and answers questions about it.
 pub struct App {
     config: Arc<Config>,
@@ -45,6 +57,7 @@ pub struct App {
     models: HashMap<String, Arc<dyn ChatModel>>,
     clock: RosClock,
     recorder: Recorder,
+    conversations: Arc<Conversations>,
     /// Notes what the last question measured; the next one waits for it.
     remembering: tokio::sync::Mutex<Option<tokio::task::JoinHandle<()>>>,
 }
@@ -63,6 +76,7 @@ impl App {
         let agent = Agent {
             planner: role(ModelRole::Planning),
             reviewer: role(ModelRole::Reflection),
+            finisher: models.finisher,
             vision: models.vision,
             limits: config.limits,
             isolation: config.isolation.clone(),
@@ -89,6 +103,7 @@ impl App {
             .collect();
         let recorder = Recorder::new(config.record.to_recorder(std::env::home_dir().as_deref()));
         App {
+            conversations: Conversations::new(config.conversation),
             config: Arc::new(config),
             scene: Mutex::new(scene),
             agent,
@@ -142,11 +157,13 @@ impl App {
     /// Checks a question before it is accepted.
     ///
     /// # Errors
-    /// [`ErrorCode::InvalidGoal`] with the field, what was found and what is expected.
+    /// [`ErrorCode::InvalidGoal`] with the field, what was found and what is expected; [`ErrorCode::ConversationBusy`] while another
+    /// question of its conversation is being answered.
     pub fn check(&self, question: &Question) -> Result<(), Refusal> {
         let mut names: Vec<String> = self.models.keys().cloned().collect();
         names.sort();
-        question::check(question, &self.config, &names, &self.interfaces(&question.model))
+        question::check(question, &self.config, &names, &self.interfaces(&question.model))?;
+        self.conversations.check(&question.conversation_id)
     }
 
     /// Answers a question. Comes back with a refusal when `cancel` fires or `deadline` passes.
@@ -158,6 +175,13 @@ impl App {
         events: EventSink,
         cancel: CancellationToken,
     ) -> Outcome {
+        let talk = match question.conversation_id.as_str() {
+            "" => None,
+            id => match self.conversations.begin(id, &question.text, Instant::now()) {
+                Ok(talk) => Some(talk),
+                Err(refusal) => return refused(refusal, accepted_at.elapsed()),
+            },
+        };
         // A goal that names a model wants no other, except those that stand in for it.
         let agent = match self.models.get(&question.model) {
             Some(model) if !question.model.is_empty() => {
@@ -165,16 +189,21 @@ impl App {
             }
             _ => self.agent.clone(),
         };
-        let recording = self.start_recording(&agent, &question, accepted_at, deadline);
+        let goal = self.goal(&question, talk.as_ref(), deadline);
+        let recording = self.start_recording(&agent, &question, &goal, accepted_at);
+        let asked = Asked { question, goal, n_earlier: talk.as_ref().map_or(0, |talk| talk.n_earlier) };
         let outcome = match &recording {
-            None => self.answer(&agent, question, deadline, &events, cancel, |_| {}).await,
+            None => self.answer(&agent, asked, &events, cancel, |_| {}).await,
             Some(recording) => {
                 let (agent, events) = (recording.equip(&agent), recording.events(&events));
                 let seen = |snapshot: &Arc<Snapshot>| recording.snapshot(snapshot);
-                self.answer(&agent, question, deadline, &events, cancel, seen).await
+                self.answer(&agent, asked, &events, cancel, seen).await
             }
         };
         let outcome = Outcome { elapsed: accepted_at.elapsed(), ..outcome };
+        if let Some(talk) = talk {
+            talk.end(&outcome, Instant::now());
+        }
         if let Some(recording) = recording {
             recording.end(&outcome);
         }
@@ -184,51 +213,60 @@ impl App {
     async fn answer(
         self: &Arc<Self>,
         agent: &Agent,
-        question: Question,
-        deadline: Instant,
+        asked: Asked,
         events: &EventSink,
         cancel: CancellationToken,
         seen: impl FnOnce(&Arc<Snapshot>),
     ) -> Outcome {
         let started = Instant::now();
-        events(Event { purpose: "collect images and transforms".to_owned(), ..Event::of(Stage::Snapshot) });
+        let Asked { question, goal, n_earlier } = asked;
+        let deadline = goal.deadline;
+        let output = match (goal.conversation_id.as_str(), n_earlier) {
+            ("", _) => String::new(),
+            (id, 0) => format!("conversation \"{id}\" begins"),
+            (id, n_earlier) => format!("conversation \"{id}\" goes on after {n_earlier} questions"),
+        };
+        let purpose = "collect images and transforms".to_owned();
+        events(Event { purpose, output, ..Event::of(Stage::Snapshot) });
         let taken = tokio::select! {
             biased;
             () = cancel.cancelled() => Err(refusal(ErrorCode::Canceled, "cancelled while images were collected")),
             () = tokio::time::sleep_until(deadline.into()) => {
                 Err(refusal(ErrorCode::DeadlineExceeded, "the deadline passed while images were collected"))
             }
-            taken = self.take_snapshot(&question) => taken,
+            taken = self.take_snapshot(&question).instrument(tracing::debug_span!("snapshot")) => taken,
         };
         let snapshot = match taken {
             Ok(snapshot) => Arc::new(snapshot),
             Err(refusal) => return refused(refusal, started.elapsed()),
         };
         seen(&snapshot);
-        let outcome = agent.solve(&self.goal(question, deadline), snapshot.clone(), events, cancel).await;
+        let outcome = agent.solve(&goal, snapshot.clone(), events, cancel).await;
         self.remember(snapshot).await;
         outcome
     }
 
-    fn goal(&self, question: Question, deadline: Instant) -> Goal {
+    fn goal(&self, question: &Question, talk: Option<&Talk>, deadline: Instant) -> Goal {
         let target_frame = match question.target_frame.is_empty() {
             true => self.config.fixed_frame.clone(),
-            false => question.target_frame,
+            false => question.target_frame.clone(),
         };
         let window_secs = match question.when {
             When::Last(window) => Some(window.map_or(self.config.window_secs, |window| window.as_secs_f64())),
             When::Now | When::At(_) => None,
         };
         Goal {
-            session_id: question.session_id,
-            question: question.text,
-            choices: question.choices,
+            session_id: question.session_id.clone(),
+            question: question.text.clone(),
+            choices: question.choices.clone(),
             answer_kind: question.answer_kind,
             target_frame,
             deadline,
             max_steps: question.max_steps.unwrap_or(self.config.max_steps),
             window_secs,
             interface: Interface::from_name(&question.interface).unwrap_or(self.config.interface),
+            conversation_id: question.conversation_id.clone(),
+            earlier: talk.map(|talk| talk.earlier.clone()).unwrap_or_default(),
         }
     }
 }
@@ -243,6 +281,7 @@ pub fn refused(refusal: Refusal, elapsed: Duration) -> Outcome {
         n_prompt_tokens: 0,
         n_completion_tokens: 0,
         n_sent_bytes: 0,
+        cost_micro: 0,
         interface: Interface::default(),
         prompt_hash: String::new(),
         elapsed,

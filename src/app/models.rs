@@ -37,6 +37,8 @@ pub struct Models {
     pub roles: Roles,
     /// Looks at pictures; `None` = no model is configured that could.
     pub vision: Option<Arc<Vision>>,
+    /// Takes the last turn; `None` = the role `general` has no model of its own, so whoever writes the cells does.
+    pub finisher: Option<Arc<dyn ChatModel>>,
     /// Models that a goal may name.
     pub by_name: HashMap<String, Arc<dyn ChatModel>>,
 }
@@ -51,7 +53,7 @@ impl Models {
         let mut by_name = HashMap::from([(offline.name().to_owned(), offline.clone())]);
         let is_offline = parameters.main.is_none() && parameters.roles.is_empty();
         if is_offline {
-            return Ok(Models { roles: Roles::same(offline), vision: None, by_name });
+            return Ok(Models { roles: Roles::same(offline), vision: None, finisher: None, by_name });
         }
         let connector = Connector::new(parameters.ca_file.as_deref().map(Path::new))?;
         let pool = |choice: &ModelChoice| pool(choice, parameters, &connector, &env);
@@ -79,7 +81,9 @@ impl Models {
         }
         roles = roles.with(ModelRole::Main, main);
         let vision = sees.then(|| Arc::new(Vision::new(&roles)));
-        Ok(Models { roles, vision, by_name })
+        let has_own = |wanted: ModelRole| parameters.roles.iter().any(|(role, _)| *role == wanted);
+        let finisher = has_own(ModelRole::General).then(|| roles.get(ModelRole::General).clone());
+        Ok(Models { roles, vision, finisher, by_name })
     }
 }
 

@@ -14,6 +14,8 @@ use crate::{
 const MAX_QUESTION_CHARS: usize = 4000;
 /// Choices that a question may have.
 const MAX_CHOICES: usize = 100;
+/// Characters of a conversation's id; a UUID has 36.
+const MAX_CONVERSATION_ID_CHARS: usize = 128;
 /// Cells that a goal may ask for.
 const MAX_STEPS: u32 = 1000;
 
@@ -53,7 +55,7 @@ pub struct Question {
     pub interface: String,
     /// Which model.
     pub model: String,
-    /// Conversation it belongs to.
+    /// Conversation that it continues or begins; empty = none.
     pub conversation_id: String,
     /// Whether a record of the session is wanted.
     pub record: bool,
@@ -133,10 +135,22 @@ fn check_names(question: &Question, config: &Config, models: &[String]) -> Resul
     if !question.model.is_empty() && !models.contains(&question.model) {
         return invalid(format!("model \"{}\" is unknown, expected \"\" or one of {models:?}", question.model));
     }
-    if !question.conversation_id.is_empty() {
-        return invalid("conversation_id is set, but each question stands alone: leave it empty");
+    check_conversation(&question.conversation_id)
+}
+
+fn check_conversation(id: &str) -> Result<(), Refusal> {
+    let n_chars = id.chars().count();
+    if n_chars > MAX_CONVERSATION_ID_CHARS {
+        return invalid(format!(
+            "conversation_id has {n_chars} characters, at most {MAX_CONVERSATION_ID_CHARS} are allowed"
+        ));
     }
-    Ok(())
+    match id.chars().find(|c| !c.is_ascii_alphanumeric() && !"-_.:".contains(*c)) {
+        Some(found) => {
+            invalid(format!("conversation_id holds {found:?}, expected ASCII letters, digits and \"-_.:\", or \"\""))
+        }
+        None => Ok(()),
+    }
 }
 
 fn invalid(message: impl Into<String>) -> Result<(), Refusal> {
@@ -205,6 +219,7 @@ pub(crate) mod tests {
             Question { interface: "single_pass".into(), ..a_question() },
             Question { model: "offline-grammar".into(), max_steps: Some(1), ..a_question() },
             Question { record: true, ..a_question() },
+            Question { conversation_id: "2b1f:kitchen-3_a.b".into(), ..a_question() },
         ] {
             assert_eq!(verdict(&question), Ok(()));
         }
@@ -261,8 +276,12 @@ pub(crate) mod tests {
             "model \"gpt\" is unknown, expected \"\" or one of [\"offline-grammar\"]",
         );
         check(
-            Question { conversation_id: "c".into(), ..a_question() },
-            "conversation_id is set, but each question stands alone: leave it empty",
+            Question { conversation_id: "../c".into(), ..a_question() },
+            "conversation_id holds '/', expected ASCII letters, digits and \"-_.:\", or \"\"",
+        );
+        check(
+            Question { conversation_id: "c".repeat(129), ..a_question() },
+            "conversation_id has 129 characters, at most 128 are allowed",
         );
     }
 }

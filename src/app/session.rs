@@ -24,14 +24,13 @@ impl App {
         &self,
         agent: &Agent,
         question: &Question,
+        goal: &Goal,
         accepted_at: Instant,
-        deadline: Instant,
     ) -> Option<Recording> {
         if !question.record && !self.config.record.always {
             return None;
         }
-        let goal = self.goal(question.clone(), deadline);
-        self.recorder.start(self.session_record(agent, &goal, accepted_at), accepted_at)
+        self.recorder.start(self.session_record(agent, goal, accepted_at), accepted_at)
     }
 
     fn session_record(&self, agent: &Agent, goal: &Goal, accepted_at: Instant) -> SessionRecord {

@@ -6,6 +6,7 @@
 
 pub mod agent;
 pub mod camera;
+pub mod conversation;
 pub mod model;
 pub mod parameter;
 pub mod record;
@@ -13,6 +14,7 @@ pub mod record;
 use std::{collections::BTreeMap, time::Duration};
 
 pub use camera::{CameraParameters, Delivery, Transport};
+pub use conversation::ConversationLimits;
 pub use model::{ModelChoice, ModelParameters};
 pub use parameter::{Allowed, ConfigError, Declared, ParameterProblem, ParameterValue, Reader};
 pub use record::RecordParameters;
@@ -63,6 +65,8 @@ pub struct Config {
     pub interface: Interface,
     /// How the loop goes about a question.
     pub agent: AgentSettings,
+    /// What is kept of conversations.
+    pub conversation: ConversationLimits,
     /// Models.
     pub model: ModelParameters,
     /// Limits of the kernel.
@@ -162,6 +166,7 @@ impl Config {
         }
         let max_steps = r.integer("max_steps", 12, 1..=1000, "Cells run for a goal that names no number.");
         let (interface, agent) = agent::agent(r);
+        let conversation = conversation::limits(r);
         let model = model::models(r);
         let limits = limits(r);
         let isolation = isolation(r);
@@ -201,6 +206,7 @@ impl Config {
             max_steps: max_steps as u32,
             interface,
             agent,
+            conversation,
             model,
             limits,
             isolation,

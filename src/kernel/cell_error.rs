@@ -144,7 +144,10 @@ fn words(error: &EvalAltResult) -> (String, Option<crate::error_code::ErrorCode>
         }
         EvalAltResult::ErrorVariableNotFound(name, _) => (variable_not_found(name, None, ""), None),
         EvalAltResult::ErrorMismatchDataType(wanted, found, _) if !wanted.is_empty() => {
-            (format!("wanted {}, found {}", readable(wanted), readable(found)), None)
+            let (wanted, found) = (readable(wanted), readable(found));
+            let cure =
+                if wanted == "int" && found == "float" { "; write int(x), or int_div(a, b) for a / b" } else { "" };
+            (format!("wanted {wanted}, found {found}{cure}"), None)
         }
         EvalAltResult::ErrorArrayBounds(len, index, _) => {
             (format!("index {index} is outside a list of {len}; use 0 to {}", len.saturating_sub(1)), None)
@@ -153,7 +156,11 @@ fn words(error: &EvalAltResult) -> (String, Option<crate::error_code::ErrorCode>
             (format!("`{name}` would change a constant; copy it first: let copy = ..."), None)
         }
         EvalAltResult::ErrorDataRace(name, _) => {
-            (format!("`{name}` uses itself; a closure cannot call itself, write a fn"), None)
+            let message = format!(
+                "{name}: a value cannot be used inside what is called on it, as in xs.map(|x| x - xs[0]); set what the \
+                 closure needs from it before (let first = xs[0];); a closure cannot call itself, write a fn"
+            );
+            (message, None)
         }
         other => (readable(&without_position(other)), None),
     }

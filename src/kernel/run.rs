@@ -136,13 +136,16 @@ impl Kernel {
         let account = self.account.clone();
         let _entered = account.enter();
         let started = Instant::now();
-        let deadline =
-            started.checked_add(self.limits.max_cell_time).map_or(self.deadline, |end| end.min(self.deadline));
-        self.session.start_cell(deadline);
+        let end = started.checked_add(self.limits.max_cell_time).unwrap_or(self.deadline);
+        self.session.start_cell(end);
         self.meter.start_cell();
         let outcome = match self.session.stop.poll() {
             Some(_) => Ok(Ok(Dynamic::UNIT)),
-            None => self.compiled(cell, is_program).map(|ast| self.evaluate(&ast)),
+            None => {
+                let checked =
+                    tracing::debug_span!("check", step = cell.id).in_scope(|| self.compiled(cell, is_program));
+                checked.map(|ast| self.evaluate(&ast))
+            }
         };
         let (mut status, value) = match outcome {
             Err(errors) => (CellStatus::Rejected(errors), None),

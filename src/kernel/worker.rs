@@ -19,7 +19,7 @@ use super::{
     Cell, CellError, CellReport, CellStatus, Kernel, KernelContext, LeftOut, MemoryUse,
     process::{self, Ended, ProcessOptions},
 };
-use crate::error_code::ErrorCode;
+use crate::{error_code::ErrorCode, llm::VlmHandle};
 
 /// Rhai evaluates, hashes and drops values by recursion, and a script can nest values by nearly one level per operation: closures that
 /// capture closures are never copied. The default limit of operations takes about 500 MiB of stack in an unoptimised build to drop
@@ -36,6 +36,8 @@ pub(super) struct Job {
     /// Whether it must submit by itself.
     pub is_program: bool,
     pub reply: oneshot::Sender<Result<CellReport, Ended>>,
+    /// What the cell is a part of.
+    pub span: tracing::Span,
 }
 
 /// Where the kernel of a goal runs.
@@ -123,17 +125,18 @@ impl KernelHandle {
         if self.own_cancel.is_cancelled() && !self.context.cancel.is_cancelled() {
             return self.replace(CellStatus::Failed(broken("the last cell was abandoned")), started);
         }
-        let limit = self.context.limits.max_cell_time.min(self.context.deadline.saturating_duration_since(started));
         let (reply, receive) = oneshot::channel();
-        let sent = self.runner.as_ref().is_some_and(|runner| runner.takes(Job { cell, is_program, reply }));
+        let job = Job { cell, is_program, reply, span: tracing::Span::current() };
+        let sent = self.runner.as_ref().is_some_and(|runner| runner.takes(job));
         if !sent {
             return self.replace(CellStatus::Failed(broken("the kernel had ended")), started);
         }
         let guard = self.own_cancel.clone().drop_guard();
         let cancel = self.context.cancel.clone();
+        let time_used = time_used(self.context.clone(), started);
         let overdue = async {
             tokio::select! {
-                () = tokio::time::sleep(limit) => CellStatus::TimedOut,
+                () = time_used => CellStatus::TimedOut,
                 () = cancel.cancelled() => CellStatus::Cancelled,
             }
         };
@@ -199,6 +202,23 @@ impl Drop for KernelHandle {
     }
 }
 
+/// Until a cell that began at `started` has used its time. What it waits for models counts only against the goal's.
+async fn time_used(context: KernelContext, started: Instant) {
+    /// While a model is waited for the end moves on, so it is looked for again.
+    const SHORTEST_SLEEP: Duration = Duration::from_millis(20);
+    let waited = context.vlm.as_ref().map(VlmHandle::waited).unwrap_or_default();
+    let before = waited.total();
+    loop {
+        let allowed = context.limits.max_cell_time.saturating_add(waited.total().saturating_sub(before));
+        let goal = context.deadline.saturating_duration_since(started);
+        let left = allowed.min(goal).saturating_sub(started.elapsed());
+        if left.is_zero() {
+            return;
+        }
+        tokio::time::sleep(left.max(SHORTEST_SLEEP)).await;
+    }
+}
+
 fn broken(what: &str) -> CellError {
     let message = format!("{what}; a new one was started, so define again what you need");
     CellError { line: None, column: None, message, code: Some(ErrorCode::InternalError) }
@@ -208,8 +228,9 @@ fn start_thread(context: KernelContext) -> io::Result<mpsc::SyncSender<Job>> {
     let (jobs, receive) = mpsc::sync_channel::<Job>(1);
     thread::Builder::new().name("kernel".to_owned()).stack_size(STACK_BYTES).spawn(move || {
         let mut kernel = Kernel::new(context);
-        while let Ok(Job { cell, is_program, reply }) = receive.recv() {
-            let report = if is_program { kernel.run_program(&cell) } else { kernel.run_cell(&cell) };
+        while let Ok(Job { cell, is_program, reply, span }) = receive.recv() {
+            let run = || if is_program { kernel.run_program(&cell) } else { kernel.run_cell(&cell) };
+            let report = span.in_scope(run);
             let _ = reply.send(Ok(report));
         }
     })?;

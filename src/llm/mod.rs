@@ -107,6 +107,8 @@ pub struct ChatRequest {
     pub messages: Vec<Message>,
     /// Requests of one session go to one server while they can, because it still holds their beginning; empty = none.
     pub session_id: String,
+    /// Sessions of one conversation begin alike, so they go to one server while they can; empty = the session stands alone.
+    pub conversation_id: String,
     /// Steady time after which a reply is of no use.
     pub deadline: Option<Instant>,
     /// Functions the model may call, each as in the protocol: `{"type": "function", "function": {...}}`.

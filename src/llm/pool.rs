@@ -99,8 +99,12 @@ impl Pool {
         let mut round = 0;
         let mut tried: Vec<usize> = Vec::new();
         let mut last_problem = None;
+        let stays_with = match request.conversation_id.as_str() {
+            "" => &request.session_id,
+            _ => &request.conversation_id,
+        };
         loop {
-            let Some(at) = self.choose(&request.session_id, call, &tried) else {
+            let Some(at) = self.choose(stays_with, call, &tried) else {
                 let problem = last_problem.unwrap_or_else(|| self.all_rest());
                 let wait = self.wait(round, call, &problem).max(self.rest_left());
                 round += 1;
@@ -150,7 +154,9 @@ impl Pool {
         let now = Instant::now();
         let was_slow = matches!(problem, ModelError::DeadlineExceeded { .. })
             && now.duration_since(asked_at) >= self.settings.slow_after;
-        if problem.is_transient() || was_slow {
+        // One reply that cannot be used says little about the next.
+        let is_bad_reply = matches!(problem, ModelError::BadReply { .. } | ModelError::TooLarge { .. });
+        if problem.is_transient() || was_slow || is_bad_reply {
             member.breaker().failed(now.into_std(), problem.retry_after());
         } else if problem.is_of_server() {
             member.breaker().failed_for_good(now.into_std());

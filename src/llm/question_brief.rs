@@ -3,6 +3,9 @@
 
 use serde::{Deserialize, Serialize};
 
+/// Opens the section on the questions that came before this one in the same conversation.
+pub const EARLIER_HEADING: &str = "## Earlier in this conversation";
+
 const HEADING: &str = "## Question";
 const FENCE_OPEN: &str = "```json";
 const FENCE_CLOSE: &str = "```";

@@ -15,7 +15,7 @@ pub enum ModelRole {
     Vlm,
     /// Points at things: `vlm.locate`.
     Grounding,
-    /// Short tasks, such as a last answer.
+    /// Takes the last turn of a goal whose budget is used up; only with a model of its own.
     General,
     /// Reviews what was done.
     Reflection,

@@ -4,7 +4,7 @@
 //! what it says is evidence of its own. [`VlmHandle`] is the same for a thread that blocks.
 
 use std::{
-    sync::{Arc, mpsc},
+    sync::{Arc, Mutex, MutexGuard, PoisonError, mpsc},
     time::{Duration, Instant},
 };
 
@@ -201,19 +201,72 @@ pub trait Looker: Send + Sync {
     ) -> Vec<Result<String, VisionError>>;
 }
 
+/// Time that was spent waiting for models, a call that is under way included. Copies count into the same sum.
+#[derive(Clone, Debug, Default)]
+pub struct WaitedTime(Arc<Mutex<Waits>>);
+
+#[derive(Debug, Default)]
+struct Waits {
+    over: Duration,
+    n_under_way: u32,
+    since: Option<Instant>,
+}
+
+impl WaitedTime {
+    /// So far. Calls side by side count once.
+    pub fn total(&self) -> Duration {
+        let waits = self.lock();
+        waits.over + waits.since.map_or(Duration::ZERO, |since| since.elapsed())
+    }
+
+    fn during<T>(&self, call: impl FnOnce() -> T) -> T {
+        /// Ends the wait also when a call breaks.
+        struct Under<'a>(&'a WaitedTime);
+        impl Drop for Under<'_> {
+            fn drop(&mut self) {
+                let mut waits = self.0.lock();
+                waits.n_under_way -= 1;
+                if waits.n_under_way == 0 {
+                    let waited = waits.since.take().map_or(Duration::ZERO, |since| since.elapsed());
+                    waits.over += waited;
+                }
+            }
+        }
+        {
+            let mut waits = self.lock();
+            waits.n_under_way += 1;
+            waits.since.get_or_insert_with(Instant::now);
+        }
+        let _under = Under(self);
+        call()
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waits> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 /// [`Vision`] for a thread that waits for the result, such as the kernel's. It must not be used from a task of the runtime.
 #[derive(Clone)]
-pub struct VlmHandle(Arc<dyn Looker>);
+pub struct VlmHandle {
+    looker: Arc<dyn Looker>,
+    waited: WaitedTime,
+}
 
 impl VlmHandle {
     /// Calls run on `runtime`, on the account of one goal.
     pub fn new(vision: Arc<Vision>, runtime: Handle, account: Account) -> VlmHandle {
-        VlmHandle(Arc::new(OnRuntime { vision, runtime, account }))
+        VlmHandle::through(Arc::new(OnRuntime { vision, runtime, account }))
     }
 
     /// Calls are made by someone who can reach the models.
     pub fn through(looker: Arc<dyn Looker>) -> VlmHandle {
-        VlmHandle(looker)
+        VlmHandle { looker, waited: WaitedTime::default() }
+    }
+
+    /// How long all calls through this handle and its copies took: a cell's own time stands still meanwhile.
+    pub fn waited(&self) -> WaitedTime {
+        self.waited.clone()
     }
 
     /// Looks for what each question describes, several at a time; results in the order of the questions. Comes back within
@@ -227,7 +280,7 @@ impl VlmHandle {
         questions: Vec<String>,
         must_stop: &dyn Fn() -> bool,
     ) -> Vec<Result<Located, VisionError>> {
-        self.0.locate(pictures, questions, must_stop)
+        self.waited.during(|| self.looker.locate(pictures, questions, must_stop))
     }
 
     /// Answers each question from the pictures, as [`VlmHandle::locate`].
@@ -240,7 +293,7 @@ impl VlmHandle {
         questions: Vec<String>,
         must_stop: &dyn Fn() -> bool,
     ) -> Vec<Result<String, VisionError>> {
-        self.0.look(pictures, questions, must_stop)
+        self.waited.during(|| self.looker.look(pictures, questions, must_stop))
     }
 }
 

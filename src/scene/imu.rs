@@ -6,7 +6,7 @@ use nalgebra::{UnitVector3, Vector3};
 
 use serde::{Deserialize, Serialize};
 
-use super::{FrameId, InputProblem, Stamp, TransformSet};
+use super::{FrameId, InputProblem, Stamp, TransformSet, raw_message::MessageHeader};
 use crate::error_code::ErrorCode;
 
 /// Samples kept at most: 10 s at 800 Hz.
@@ -35,6 +35,31 @@ pub struct ImuSample {
     pub acceleration_m_per_s2: [f64; 3],
     /// Angular velocity, rad/s; `None` when the IMU has no gyroscope.
     pub turn_rate_rad_per_s: Option<[f64; 3]>,
+}
+
+impl ImuSample {
+    /// From the parts of a `sensor_msgs/Imu`: specific force and angular velocity, each with its covariance.
+    ///
+    /// # Errors
+    /// [`ErrorCode::BadInput`] when it says that it has no accelerometer: a first covariance of -1.
+    pub fn from_message(
+        header: MessageHeader,
+        (force, force_covariance): ([f64; 3], &[f64]),
+        (rate, rate_covariance): ([f64; 3], &[f64]),
+    ) -> Result<ImuSample, InputProblem> {
+        let is_absent = |covariance: &[f64]| covariance.first() == Some(&-1.0);
+        if is_absent(force_covariance) {
+            let message =
+                "linear_acceleration_covariance of the IMU begins with -1: it has no accelerometer".to_owned();
+            return Err(InputProblem { code: ErrorCode::BadInput, message });
+        }
+        Ok(ImuSample {
+            stamp: header.stamp,
+            frame: header.frame,
+            acceleration_m_per_s2: force,
+            turn_rate_rad_per_s: (!is_absent(rate_covariance)).then_some(rate),
+        })
+    }
 }
 
 /// Up, by an IMU.

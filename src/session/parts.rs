@@ -15,6 +15,8 @@ pub const FALLBACK: &str = "fallback";
 pub const PLANNING: &str = "planning";
 /// Writes reviews.
 pub const REFLECTION: &str = "reflection";
+/// Takes the last turn.
+pub const GENERAL: &str = "general";
 /// Points at things in pictures.
 pub const GROUNDING: &str = "grounding";
 /// Describes pictures.
@@ -28,6 +30,7 @@ pub fn models(agent: &Agent) -> Vec<(&'static str, &Arc<dyn ChatModel>)> {
         (FALLBACK, agent.fallback.as_ref()),
         (PLANNING, agent.planner.as_ref()),
         (REFLECTION, agent.reviewer.as_ref()),
+        (GENERAL, agent.finisher.as_ref()),
         (GROUNDING, vision.map(|vision| &vision.grounding)),
         (VLM, vision.map(|vision| &vision.vlm)),
     ]
@@ -47,6 +50,7 @@ pub fn with_models(agent: &Agent, replace: impl Fn(&'static str, &Arc<dyn ChatMo
         fallback: other(FALLBACK, &agent.fallback),
         planner: other(PLANNING, &agent.planner),
         reviewer: other(REFLECTION, &agent.reviewer),
+        finisher: other(GENERAL, &agent.finisher),
         vision,
         ..agent.clone()
     }

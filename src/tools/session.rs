@@ -5,7 +5,7 @@ use std::{
         Arc, Mutex, MutexGuard, OnceLock, PoisonError,
         atomic::{AtomicU8, AtomicU32, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use rhai::{Dynamic, EvalAltResult, Position};
@@ -16,7 +16,7 @@ use super::{RhaiResult, ToolError, output::Output};
 use crate::{
     answer::{Answer, AnswerKind, Refusal},
     error_code::ErrorCode,
-    llm::{Picture, VlmHandle},
+    llm::{Picture, VlmHandle, vision::WaitedTime},
     perception::Perception,
     scene::{FrameId, Snapshot},
 };
@@ -79,13 +79,23 @@ pub enum StopReason {
 /// A request to end the cell that no script can catch: once set it is raised again at every operation.
 pub struct StopSignal {
     cancel: CancellationToken,
-    deadline: Mutex<Instant>,
+    goal_end: Instant,
+    cell_end: Mutex<CellEnd>,
+    waited: WaitedTime,
     reason: AtomicU8,
 }
 
+/// When the running cell must end: later by what it waits for models.
+#[derive(Clone, Copy)]
+struct CellEnd {
+    without_waiting: Instant,
+    waited_before: Duration,
+}
+
 impl StopSignal {
-    fn new(cancel: CancellationToken, deadline: Instant) -> StopSignal {
-        StopSignal { cancel, deadline: Mutex::new(deadline), reason: AtomicU8::new(0) }
+    fn new(cancel: CancellationToken, goal_end: Instant, waited: WaitedTime) -> StopSignal {
+        let cell_end = CellEnd { without_waiting: goal_end, waited_before: Duration::ZERO };
+        StopSignal { cancel, goal_end, cell_end: Mutex::new(cell_end), waited, reason: AtomicU8::new(0) }
     }
 
     /// Sets the reason; the first one stands.
@@ -110,15 +120,21 @@ impl StopSignal {
     pub fn poll(&self) -> Option<StopReason> {
         if self.cancel.is_cancelled() {
             self.stop(StopReason::Cancelled);
-        } else if Instant::now() >= *lock(&self.deadline) {
+        } else if self.is_late(Instant::now()) {
             self.stop(StopReason::TimedOut);
         }
         self.reason()
     }
 
-    /// Starts a new cell that must end at `deadline`.
+    fn is_late(&self, now: Instant) -> bool {
+        let CellEnd { without_waiting, waited_before } = *lock(&self.cell_end);
+        now >= self.goal_end
+            || now >= without_waiting && now >= without_waiting + self.waited.total().saturating_sub(waited_before)
+    }
+
+    /// Starts a new cell that must end at `deadline`, later by what it waits for models, but not later than the goal.
     pub fn arm(&self, deadline: Instant) {
-        *lock(&self.deadline) = deadline;
+        *lock(&self.cell_end) = CellEnd { without_waiting: deadline, waited_before: self.waited.total() };
         self.reason.store(0, Ordering::Relaxed);
     }
 }
@@ -160,9 +176,10 @@ pub struct Session {
 impl Session {
     /// A session whose cells end with `cancel`.
     pub fn new(context: ToolContext, cancel: CancellationToken, deadline: Instant) -> Arc<Session> {
+        let waited = context.vlm.as_ref().map(VlmHandle::waited).unwrap_or_default();
         Arc::new(Session {
             context,
-            stop: StopSignal::new(cancel, deadline),
+            stop: StopSignal::new(cancel, deadline, waited),
             room: OnceLock::new(),
             cell: Mutex::default(),
             n_tool_calls: AtomicU32::new(0),

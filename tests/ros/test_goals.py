@@ -72,6 +72,19 @@ def test_deadlines_end_running_and_waiting_goals(busy, ros):
     assert time.monotonic() - start < 3.0
 
 
+def test_one_goal_of_a_conversation_at_a_time(busy, ros):
+    answers = ros.listen(SpatialAnswer, '/spatialclaw/answer', EVERYTHING)
+    first = ros.send(QUESTION, conversation_id='c')
+    wait_until(lambda: AskSpatial.Feedback.STAGE_SNAPSHOT in [f.stage for f in first.feedback], 5, 'the first goal to run')
+    with pytest.raises(GoalRejected):
+        ros.send(QUESTION, conversation_id='c')
+    wait_until(lambda: any(answer.error_code == Code.CONVERSATION_BUSY for answer in answers), 5, 'the reason on ~/answer')
+    assert 'wait for its result or cancel it' in answers[-1].error_msg
+    other = ros.send(QUESTION, conversation_id='d')
+    assert other.cancel().return_code == CancelGoal.Response.ERROR_NONE
+    assert first.cancel().return_code == CancelGoal.Response.ERROR_NONE
+
+
 def test_bad_goals_are_rejected_with_the_reason_on_answer_and_rosout(busy, ros):
     answers = ros.listen(SpatialAnswer, '/spatialclaw/answer', EVERYTHING)
     log = ros.listen(Log, '/rosout', EVERYTHING)

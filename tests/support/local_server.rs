@@ -53,8 +53,15 @@ impl Received {
     }
 }
 
+type Script = Arc<dyn Fn(usize) -> Vec<Step> + Send + Sync>;
+
+fn in_order(connections: Vec<Vec<Step>>) -> Script {
+    Arc::new(move |n| connections.get(n).or(connections.last()).cloned().unwrap_or_default())
+}
+
 #[derive(Default)]
 struct Log {
+    remembers: bool,
     received: Mutex<Vec<Received>>,
     closed_at: Mutex<Vec<Instant>>,
     n_sent: AtomicUsize,
@@ -69,7 +76,12 @@ pub struct LocalServer {
 impl LocalServer {
     /// The n-th connection plays the n-th list; the last list is played to all that follow.
     pub async fn play(connections: Vec<Vec<Step>>) -> LocalServer {
-        LocalServer::start(connections, None).await
+        LocalServer::start(in_order(connections), true, None).await
+    }
+
+    /// Each connection plays what `steps` says for its number; nothing is kept of what was received.
+    pub async fn play_by(steps: impl Fn(usize) -> Vec<Step> + Send + Sync + 'static) -> LocalServer {
+        LocalServer::start(Arc::new(steps), false, None).await
     }
 
     pub async fn play_tls(connections: Vec<Vec<Step>>, certificate_der: Vec<u8>, key_der: Vec<u8>) -> LocalServer {
@@ -79,18 +91,18 @@ impl LocalServer {
             .with_no_client_auth()
             .with_single_cert(vec![certificate_der.into()], key_der.try_into().unwrap())
             .unwrap();
-        LocalServer::start(connections, Some(TlsAcceptor::from(Arc::new(config)))).await
+        LocalServer::start(in_order(connections), true, Some(TlsAcceptor::from(Arc::new(config)))).await
     }
 
-    async fn start(connections: Vec<Vec<Step>>, tls: Option<TlsAcceptor>) -> LocalServer {
+    async fn start(script: Script, remembers: bool, tls: Option<TlsAcceptor>) -> LocalServer {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
-        let log = Arc::new(Log::default());
+        let log = Arc::new(Log { remembers, ..Log::default() });
         let shared = log.clone();
         let task = tokio::spawn(async move {
             let mut n = 0;
             while let Ok((stream, _)) = listener.accept().await {
-                let steps = connections.get(n).or(connections.last()).cloned().unwrap_or_default();
+                let steps = script(n);
                 n += 1;
                 let (log, tls) = (shared.clone(), tls.clone());
                 tokio::spawn(async move {
@@ -142,8 +154,10 @@ impl Drop for LocalServer {
 }
 
 async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, steps: Vec<Step>, log: Arc<Log>) {
-    let Some(request) = read_request(&mut stream).await else { return };
-    log.received.lock().unwrap().push(request);
+    let Some(request) = read_request(&mut stream, log.remembers).await else { return };
+    if log.remembers {
+        log.received.lock().unwrap().push(request);
+    }
     for step in steps {
         let went_well = match step {
             Step::Send(bytes) => send(&mut stream, &bytes, &log).await,
@@ -179,7 +193,9 @@ async fn serve(mut stream: impl AsyncRead + AsyncWrite + Unpin, steps: Vec<Step>
             }
         };
         if !went_well {
-            log.closed_at.lock().unwrap().push(Instant::now());
+            if log.remembers {
+                log.closed_at.lock().unwrap().push(Instant::now());
+            }
             return;
         }
     }
@@ -192,7 +208,7 @@ async fn send(stream: &mut (impl AsyncWrite + Unpin), bytes: &[u8], log: &Log) -
     went_well
 }
 
-async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<Received> {
+async fn read_request(stream: &mut (impl AsyncRead + Unpin), with_body: bool) -> Option<Received> {
     let mut bytes = Vec::new();
     let mut buffer = vec![0; 64 << 10];
     loop {
@@ -212,7 +228,7 @@ async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> Option<Received>
                 let n = stream.read(&mut buffer).await.ok().filter(|n| *n > 0)?;
                 body.extend_from_slice(&buffer[..n]);
             }
-            let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+            let body = if with_body { serde_json::from_slice(&body).unwrap_or(Value::Null) } else { Value::Null };
             return Some(Received { method, path, headers, body, n_body_bytes, at: Instant::now() });
         }
         let n = stream.read(&mut buffer).await.ok().filter(|n| *n > 0)?;

@@ -6,15 +6,19 @@ use std::{
     collections::BTreeMap,
     future::Future,
     path::Path,
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
     time::{Duration, Instant},
 };
 
 use spatialclaw::{
     agent::{Agent, EventSink, Outcome},
     answer::AnswerKind,
-    app::{App, Question, When},
+    app::{App, Question, RosClock, When},
     config::{Config, ParameterValue},
+    geometry::Intrinsics,
     llm::{ChatModel, offline::OfflineBrain},
     scene::{
         CameraConfig, FrameId, Stamp,
@@ -24,7 +28,7 @@ use spatialclaw::{
 use tokio_util::sync::CancellationToken;
 
 use super::{
-    analytic_scene::{Random, RenderedView, small_camera, vga_camera},
+    analytic_scene::{AnalyticScene, Random, RenderedView, small_camera, vga_camera},
     tabletop,
 };
 
@@ -52,8 +56,53 @@ pub fn app(parameters: BTreeMap<String, ParameterValue>, model: Arc<dyn ChatMode
     let app = blind_app(parameters, model);
     let rendered = tabletop::bodies(tabletop::MUG_SHIFT_M).render(&small_camera(), &tabletop::robot_from_camera());
     let colors = shaded(&rendered);
-    show(&app, &rendered, colors);
+    show(&app, STAMP, &rendered, colors);
     app
+}
+
+/// A service with the configured models that has seen nothing yet, and the nanoseconds of its clock.
+pub fn served_app(parameters: BTreeMap<String, ParameterValue>) -> (Arc<App>, Arc<AtomicI64>) {
+    let config = Config::from_parameters(parameters).unwrap();
+    let cameras: Vec<CameraConfig> = config.cameras.iter().map(|camera| camera.to_scene(str::to_owned)).collect();
+    let (nanos, clock) = clock();
+    (Arc::new(App::new(config, cameras, clock).unwrap()), nanos)
+}
+
+/// A service with one model and no other that has seen nothing yet, and the nanoseconds of its clock.
+pub fn clocked_app(
+    parameters: BTreeMap<String, ParameterValue>,
+    model: Arc<dyn ChatModel>,
+) -> (Arc<App>, Arc<AtomicI64>) {
+    let config = Config::from_parameters(parameters).unwrap();
+    let cameras: Vec<CameraConfig> = config.cameras.iter().map(|camera| camera.to_scene(str::to_owned)).collect();
+    let (nanos, clock) = clock();
+    let agent = Agent { limits: config.limits, ..Agent::new(model, tabletop::perception()) };
+    (Arc::new(App::with_agent(config, cameras, agent, clock)), nanos)
+}
+
+fn clock() -> (Arc<AtomicI64>, RosClock) {
+    let nanos = Arc::new(AtomicI64::new(STAMP.nanos));
+    let read = nanos.clone();
+    (nanos, Arc::new(move || Stamp { nanos: read.load(Ordering::SeqCst) }))
+}
+
+/// Moves the clock on, and shows what the robot's camera sees then.
+pub fn show_at(app: &App, clock: &AtomicI64, secs: f64, bodies: &AnalyticScene, lens: &Intrinsics) {
+    show_grainy_at(app, clock, secs, bodies, lens, 0);
+}
+
+/// The same with noise of up to `grain` on each channel of each pixel.
+pub fn show_grainy_at(app: &App, clock: &AtomicI64, secs: f64, bodies: &AnalyticScene, lens: &Intrinsics, grain: u8) {
+    let stamp = STAMP.plus_secs(secs);
+    clock.store(stamp.nanos, Ordering::SeqCst);
+    let rendered = bodies.render(lens, &tabletop::robot_from_camera());
+    let mut colors = shaded(&rendered);
+    let mut random = Random(stamp.nanos as u64 | 1);
+    for channel in &mut colors {
+        let noise = (random.next_u64() >> 13) % (2 * u64::from(grain) + 1);
+        *channel = (u64::from(*channel) + noise).saturating_sub(u64::from(grain)).min(255) as u8;
+    }
+    show(app, stamp, &rendered, colors);
 }
 
 /// The same, with noise for colour.
@@ -62,13 +111,13 @@ pub fn noisy_app(parameters: BTreeMap<String, ParameterValue>, model: Arc<dyn Ch
     let rendered = tabletop::bodies(tabletop::MUG_SHIFT_M).render(&vga_camera(), &tabletop::robot_from_camera());
     let mut random = Random(3);
     let colors = (0..rendered.depth_m.len() * 3).map(|_| (random.next_u64() >> 13) as u8).collect();
-    show(&app, &rendered, colors);
+    show(&app, STAMP, &rendered, colors);
     app
 }
 
-fn show(app: &App, rendered: &RenderedView, colors: Vec<u8>) {
+fn show(app: &App, stamp: Stamp, rendered: &RenderedView, colors: Vec<u8>) {
     let camera = "camera";
-    let header = || MessageHeader { stamp: STAMP, frame: FrameId::new("camera_optical_frame") };
+    let header = || MessageHeader { stamp, frame: FrameId::new("camera_optical_frame") };
     let lens = rendered.intrinsics;
     let image = |encoding: &str, bytes: Vec<u8>| RawImage {
         width_px: lens.width_px,

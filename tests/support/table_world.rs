@@ -135,16 +135,18 @@ pub fn snapshot_of(views: Vec<View>) -> Snapshot {
     for secs in [-90.0, 0.5] {
         buffer.insert(&link("map", "base_link", STAMP.plus_secs(secs), &fixed_from_robot()), false).unwrap();
     }
-    let mut cameras: Vec<&str> = Vec::new();
     for view in &views {
-        if let Ok(posed) = &view.posed
-            && !cameras.contains(&&*view.camera)
-        {
-            let robot_from_camera = fixed_from_robot().inverse() * posed.fixed_from_camera;
-            let frame = view.optical_frame.as_str();
-            buffer.insert(&link("base_link", frame, STAMP, &robot_from_camera), true).unwrap();
-            cameras.push(&view.camera);
-        }
+        let Ok(posed) = &view.posed else { continue };
+        let robot_from_camera = fixed_from_robot().inverse() * posed.fixed_from_camera;
+        let frame = view.optical_frame.as_str();
+        let of_camera = |other: &&View| other.camera == view.camera;
+        let is_moving = views
+            .iter()
+            .filter(of_camera)
+            .any(|other| other.posed.as_ref().is_ok_and(|other| other.fixed_from_camera != posed.fixed_from_camera));
+        let at = link("base_link", frame, view.stamp, &robot_from_camera);
+        // A camera that never moves is known at all times.
+        buffer.insert(&at, !is_moving).unwrap();
     }
     buffer.insert(&link("elsewhere", "island", STAMP, &Isometry3::identity()), true).unwrap();
     Snapshot {

@@ -200,6 +200,8 @@ pub fn goal(question: &str) -> Goal {
         max_steps: 4,
         window_secs: None,
         interface: Interface::Code,
+        conversation_id: String::new(),
+        earlier: String::new(),
     }
 }
 

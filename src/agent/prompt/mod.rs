@@ -39,6 +39,7 @@ pub const SECTIONS: &[(&str, &str)] = &[
     ("evidence", include_str!("../prompts/evidence.md")),
     ("submitting", include_str!("../prompts/submitting.md")),
     ("refusing", include_str!("../prompts/refusing.md")),
+    ("earlier", include_str!("../prompts/earlier.md")),
     ("session_input", "{{session_input}}"),
     ("planner", include_str!("../prompts/planner.md")),
     ("plan_handover", include_str!("../prompts/plan_handover.md")),

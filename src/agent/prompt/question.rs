@@ -6,7 +6,10 @@ use super::{PromptSettings, key_frames};
 use crate::{
     agent::Goal,
     answer::AnswerKind,
-    llm::{Message, Picture, Role, question_brief::QuestionBrief},
+    llm::{
+        Message, Picture, Role,
+        question_brief::{EARLIER_HEADING, QuestionBrief},
+    },
     scene::{Snapshot, View},
 };
 
@@ -25,14 +28,25 @@ pub fn question_message(settings: &PromptSettings, goal: &Goal, snapshot: &Snaps
         .collect();
     let input =
         settings.section("session_input").replace("{{session_input}}", &session_input(snapshot, key_views.len()));
-    let text = format!("{}\n{}\n", brief(goal).to_section(), input.trim());
+    let text = format!("{}{}\n{}\n", earlier(settings, goal), brief(goal).to_section(), input.trim());
     Message { pictures, ..Message::new(Role::User, text) }
 }
 
 /// What is asked and what there is to see, in words alone.
 pub fn blind_question(settings: &PromptSettings, goal: &Goal, snapshot: &Snapshot) -> Message {
     let input = settings.section("session_input").replace("{{session_input}}", &session_input(snapshot, 0));
-    Message::new(Role::User, format!("{}\n{}\n", brief(goal).to_section(), input.trim()))
+    let text = format!("{}{}\n{}\n", earlier(settings, goal), brief(goal).to_section(), input.trim());
+    Message::new(Role::User, text)
+}
+
+/// The questions before this one. They stand first and only grow, so that a server can use its work on them again; JSON keeps each on
+/// one line, so nothing that was said in them can pass for a section.
+fn earlier(settings: &PromptSettings, goal: &Goal) -> String {
+    if goal.earlier.is_empty() {
+        return String::new();
+    }
+    let about = settings.section("earlier");
+    format!("{EARLIER_HEADING}\n\n{about}\n\n```json\n{}\n```\n\n", goal.earlier.trim_end())
 }
 
 /// Cameras, stamps, frames and robot of this question.

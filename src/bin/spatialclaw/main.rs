@@ -1,6 +1,7 @@
 //! `spatialclaw`: what there is to do without a ROS graph. Each subcommand is one file with its `HELP` and its `run`; to add one, add
 //! the file and its line in [`COMMANDS`].
 
+mod ask;
 mod replay;
 mod report;
 mod tools;
@@ -23,6 +24,12 @@ struct Command {
 }
 
 const COMMANDS: &[Command] = &[
+    Command {
+        name: "ask",
+        about: "a question about a recording or a picture, without ROS",
+        help: ask::HELP,
+        run: ask::run,
+    },
     Command { name: "replay", about: "run a recorded session again and compare", help: replay::HELP, run: replay::run },
     Command { name: "report", about: "a recorded session as one HTML page", help: report::HELP, run: report::run },
     Command { name: "tools", about: "what a cell can call", help: tools::HELP, run: tools::run },

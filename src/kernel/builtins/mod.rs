@@ -4,6 +4,7 @@
 //! apart, the call is refused with both ways to say it. Each file owns one kind of value; `support` holds what `habits` puts into cells.
 //! Functions ask the meter for room before they make something large. They must know nothing of tools.
 
+mod comparisons;
 pub mod dict;
 mod format;
 mod items;
@@ -24,6 +25,7 @@ pub use dict::{Dict, Dicts};
 
 /// Makes them known.
 pub fn register(engine: &mut Engine, meter: &Arc<Meter>, dicts: &Arc<Dicts>) {
+    comparisons::register(engine);
     numbers::register(engine);
     texts::register(engine, meter);
     lists::register(engine, meter);

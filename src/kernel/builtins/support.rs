@@ -10,6 +10,7 @@ use crate::{
     tools::{
         RhaiResult,
         arguments::{describe, type_name},
+        arrays::convert,
     },
 };
 
@@ -19,6 +20,17 @@ pub struct Unset;
 
 /// Most values that `print` takes.
 const MAX_PRINTED: usize = 16;
+
+/// An index of several axes: a list is a choice of places, not a slice.
+fn places(index: Dynamic) -> RhaiResult<Dynamic> {
+    if !index.is_array() {
+        return Ok(index);
+    }
+    if convert::is_of_bools(&index) {
+        return Ok(Dynamic::from(convert::bools(&index, "the index")?));
+    }
+    Ok(Dynamic::from(convert::arr(&index, "the index")?))
+}
 
 /// Makes them known.
 pub fn register(engine: &mut Engine) {
@@ -38,6 +50,7 @@ pub fn register(engine: &mut Engine) {
         .register_fn("__fmt", |context: NativeCallContext, value: Dynamic, spec: ImmutableString| {
             format::formatted(&context, &value, &spec)
         })
+        .register_fn("__places", places)
         .register_fn("__type", |value: Dynamic| python_type(&value).to_owned())
         .register_fn("isinstance", |value: Dynamic, name: ImmutableString| is_instance(&value, &name))
         .register_fn("isinstance", |value: Dynamic, names: Array| {

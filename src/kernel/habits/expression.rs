@@ -401,7 +401,7 @@ impl Parser<'_> {
 
     pub fn range(&mut self) -> Read<Expr> {
         let mut left = self.sum()?;
-        if self.continues() && (self.is("..") || self.is("..=")) {
+        if !self.is_range_off && self.continues() && (self.is("..") || self.is("..=")) {
             left.out.push(self.take());
             left.out.extend(self.sum()?.out);
             left = Expr::other(left.out, Top::Arithmetic);

@@ -6,6 +6,7 @@ use super::{
     names::ScopeKind,
     parser::{Parser, Read, Stop, is_keyword},
     pieces::{Content, Out, Piece, again, take_lead},
+    reserved,
 };
 
 /// Functions that may be named without calling them: `map(str, xs)`, `sorted(xs, key=len)`.
@@ -240,7 +241,10 @@ impl Parser<'_> {
     /// Code inside a text.
     pub fn inner(&mut self, source: &str, line: usize, column: usize) -> Read<Out> {
         let inner = match tokens(source, line, column) {
-            Ok(inner) => inner,
+            Ok(mut inner) => {
+                reserved::rename(&mut inner);
+                inner
+            }
             Err(mistake) => {
                 self.mistakes.push(mistake);
                 return Err(Stop::Refused);

@@ -18,6 +18,7 @@ pub mod names;
 mod parser;
 mod pieces;
 mod postfix;
+mod reserved;
 mod setting;
 mod statement;
 mod target;
@@ -64,7 +65,8 @@ pub const HIDDEN: &str = "__";
 /// # Errors
 /// What has another meaning here, each with its place.
 pub fn lower(source: &str, known: &Names<'_>) -> Result<Lowered, Vec<Mistake>> {
-    let tokens = lexer::tokens(source, 1, 1).map_err(|mistake| vec![mistake])?;
+    let mut tokens = lexer::tokens(source, 1, 1).map_err(|mistake| vec![mistake])?;
+    reserved::rename(&mut tokens);
     let mut parser = Parser {
         tokens,
         at: 0,
@@ -72,6 +74,7 @@ pub fn lower(source: &str, known: &Names<'_>) -> Result<Lowered, Vec<Mistake>> {
         mistakes: Vec::new(),
         n_brackets: 0,
         is_ternary_off: false,
+        is_range_off: false,
         statement_indent: 0,
         n_temporaries: 0,
         depth: 0,

@@ -10,6 +10,9 @@ use super::{
 /// Nested brackets and blocks; Rhai's own limit is lower, and each level takes stack here.
 const MAX_DEPTH: usize = 150;
 
+/// `_`, said in Rhai.
+const IGNORED: &str = "__ignored";
+
 /// Why a stretch could not be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Stop {
@@ -30,6 +33,8 @@ pub struct Parser<'a> {
     pub n_brackets: usize,
     /// `x if c else y` is not looked for, because an `if` belongs to what is around.
     pub is_ternary_off: bool,
+    /// `a..b` is left to the brackets around it.
+    pub is_range_off: bool,
     /// Column where the line of the running statement begins.
     pub statement_indent: usize,
     pub n_temporaries: usize,
@@ -107,7 +112,12 @@ impl<'a> Parser<'a> {
         if !self.peek().is_word() || is_keyword(&self.peek().text) {
             return Err(Stop::Unreadable);
         }
-        Ok((self.peek().text.clone(), self.take()))
+        let name = self.peek().text.clone();
+        if name == "_" {
+            // Rhai has no variable of this name. What is thrown away may be thrown away twice.
+            return Ok((IGNORED.to_owned(), self.take_as(IGNORED)));
+        }
+        Ok((name, self.take()))
     }
 
     /// A text that the model did not write, standing for the place of the last token.
@@ -187,10 +197,12 @@ impl<'a> Parser<'a> {
     /// Runs `read` inside brackets.
     pub fn bracketed<T>(&mut self, read: impl FnOnce(&mut Self) -> Read<T>) -> Read<T> {
         let is_ternary_off = std::mem::take(&mut self.is_ternary_off);
+        let is_range_off = std::mem::take(&mut self.is_range_off);
         self.n_brackets += 1;
         let result = self.deeper(read);
         self.n_brackets -= 1;
         self.is_ternary_off = is_ternary_off;
+        self.is_range_off = is_range_off;
         result
     }
 

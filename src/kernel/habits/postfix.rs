@@ -420,7 +420,12 @@ impl Parser<'_> {
                             out.push(self.added("]"));
                         }
                     } else {
+                        // A list here is a choice of places; in `nd` a list is a slice.
+                        let mut open = Self::added_at(item_out.first(), "__places(");
+                        open.lead = take_lead(&mut item_out);
+                        out.push(open);
                         out.extend(item_out);
+                        out.push(self.added(")"));
                     }
                     if i + 1 < n {
                         out.push(self.added(", "));
@@ -432,6 +437,34 @@ impl Parser<'_> {
         }
     }
 
+    /// An expression whose `..` is not its own.
+    fn bound(&mut self) -> Read<Expr> {
+        let is_range_off = std::mem::replace(&mut self.is_range_off, true);
+        let value = self.expression();
+        self.is_range_off = is_range_off;
+        value
+    }
+
+    /// `a..b`, `a..=b`, `a..` between brackets are slices as well.
+    fn end_of_range(&mut self, mut out: Out, n_given: usize) -> Read<IndexItem> {
+        let is_inclusive = self.is("..=");
+        let mut sign = self.take_as(", ");
+        sign.lead.clear();
+        out.push(sign);
+        if self.is("]") || self.is(",") {
+            out.push(self.added("()"));
+            return Ok(IndexItem { out, is_slice: true, is_everything: n_given == 0, is_nothing: false });
+        }
+        if is_inclusive {
+            out.push(self.added("1 + ("));
+        }
+        out.extend(self.bound()?.out);
+        if is_inclusive {
+            out.push(self.added(")"));
+        }
+        Ok(IndexItem { out, is_slice: true, is_everything: false, is_nothing: false })
+    }
+
     /// One item of an index: an expression or `a:b:c`.
     fn index_item(&mut self) -> Read<IndexItem> {
         if self.is("...") {
@@ -441,16 +474,19 @@ impl Parser<'_> {
         let mut out: Out = Vec::new();
         let mut n_given = 0;
         let is_nothing;
-        if !(self.is(":") || self.is("::")) {
-            let value = self.expression()?;
+        if !(self.is(":") || self.is("::") || self.is("..") || self.is("..=")) {
+            let value = self.bound()?;
             is_nothing = value.shape == Shape::Nothing;
             out.extend(value.out);
             n_given = 1;
-            if !(self.is(":") || self.is("::")) {
+            if !(self.is(":") || self.is("::") || self.is("..") || self.is("..=")) {
                 return Ok(IndexItem { out, is_slice: false, is_everything: false, is_nothing });
             }
         } else {
             out.push(self.added("()"));
+        }
+        if self.is("..") || self.is("..=") {
+            return self.end_of_range(out, n_given);
         }
         let mut n_parts = 1;
         while self.is(":") || self.is("::") {

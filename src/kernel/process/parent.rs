@@ -173,7 +173,7 @@ impl Parent {
                 job = self.jobs.recv() => job,
                 said = from_child.next() => return Err(unasked(said)),
             };
-            let Some(Job { cell, is_program, reply }) = job else { return Ok(()) };
+            let Some(Job { cell, is_program, reply, span: _ }) = job else { return Ok(()) };
             self.reply = Some(reply);
             send(&mut to_child, wire::bytes(&Request::Run { cell, is_program })?).await?;
             let report = self.cell(&mut to_child, &mut from_child).await?;

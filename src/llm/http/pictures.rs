@@ -3,6 +3,7 @@
 use std::{
     collections::HashMap,
     hash::{BuildHasher, BuildHasherDefault, Hasher},
+    ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
 
@@ -13,7 +14,10 @@ use image::{
     imageops::{FilterType, resize},
 };
 
-use crate::llm::presets::PictureLimits;
+use crate::{
+    llm::presets::PictureLimits,
+    memory::parallel::{NEVER, parallel_chunks},
+};
 
 /// Bytes of encoded pictures that are kept.
 const MAX_CACHE_BYTES: usize = 48 << 20;
@@ -58,6 +62,26 @@ struct Entry {
 }
 
 impl PictureCache {
+    /// The pictures as data URIs, in their order; new ones are encoded on all cores.
+    ///
+    /// # Errors
+    /// As [`PictureCache::data_uri`].
+    pub fn data_uris(&self, images: &[&Arc<RgbImage>], limits: &PictureLimits) -> Result<Vec<Arc<str>>, PictureError> {
+        let encode = |images: &[&Arc<RgbImage>]| -> Result<Vec<Arc<str>>, PictureError> {
+            images.iter().map(|image| self.data_uri(image, limits)).collect()
+        };
+        let n_unknown = images.iter().filter(|image| self.known_content(image).is_none()).count();
+        if n_unknown < 2 {
+            return encode(images);
+        }
+        let work = |range: Range<usize>| encode(images.get(range).unwrap_or_default());
+        match parallel_chunks(images.len(), 1, NEVER, work) {
+            Ok(chunks) => Ok(chunks.into_iter().collect::<Result<Vec<_>, _>>()?.concat()),
+            // Nobody interrupts it.
+            Err(_) => encode(images),
+        }
+    }
+
     /// The picture as a data URI, no longer than `limits.long_edge_px` on its longer side.
     ///
     /// # Errors
@@ -103,12 +127,16 @@ impl PictureCache {
         self.lock().n_encoded
     }
 
+    fn known_content(&self, image: &Arc<RgbImage>) -> Option<u128> {
+        let inner = self.lock();
+        let (known, content) = inner.contents.get(&(Arc::as_ptr(image) as usize))?;
+        known.upgrade().is_some_and(|known| Arc::ptr_eq(&known, image)).then_some(*content)
+    }
+
     fn content(&self, image: &Arc<RgbImage>) -> u128 {
         let address = Arc::as_ptr(image) as usize;
-        if let Some((known, content)) = self.lock().contents.get(&address)
-            && known.upgrade().is_some_and(|known| Arc::ptr_eq(&known, image))
-        {
-            return *content;
+        if let Some(content) = self.known_content(image) {
+            return content;
         }
         let content = content_hash(image.as_raw());
         let mut inner = self.lock();
@@ -218,6 +246,22 @@ mod tests {
         uris.sort();
         uris.dedup();
         assert_eq!(uris.len(), 50);
+    }
+
+    #[test]
+    fn many_pictures_come_in_their_order() {
+        let cache = PictureCache::default();
+        let pictures: Vec<Arc<RgbImage>> =
+            (0..9).map(|i| Arc::new(RgbImage::from_pixel(16, 16, Rgb([i * 25, 0, 0])))).collect();
+        let borrowed: Vec<&Arc<RgbImage>> = pictures.iter().collect();
+        let uris = cache.data_uris(&borrowed, &LIMITS).unwrap();
+        let alone: Vec<Arc<str>> =
+            pictures.iter().map(|picture| PictureCache::default().data_uri(picture, &LIMITS).unwrap()).collect();
+        assert_eq!((uris, cache.n_encoded()), (alone, 9));
+        cache.data_uris(&borrowed, &LIMITS).unwrap();
+        assert_eq!(cache.n_encoded(), 9);
+        let empty = Arc::new(RgbImage::new(0, 5));
+        assert!(cache.data_uris(&[&pictures[0], &empty, &Arc::new(RgbImage::new(5, 0))], &LIMITS).is_err());
     }
 
     #[test]

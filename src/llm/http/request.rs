@@ -2,6 +2,7 @@
 
 use std::{collections::VecDeque, sync::Arc};
 
+use image::RgbImage;
 use serde::Serialize;
 use serde_json::{Value, json};
 
@@ -155,12 +156,9 @@ fn encoded_pictures(
     let n_pictures: usize = request.messages.iter().map(|message| message.pictures.len()).sum();
     let n_left_out = n_pictures.saturating_sub(settings.pictures.max_pictures);
     let pictures = request.messages.iter().flat_map(|message| &message.pictures);
-    pictures
-        .enumerate()
-        .map(|(position, picture)| {
-            (position >= n_left_out).then(|| cache.data_uri(&picture.image, &settings.pictures)).transpose()
-        })
-        .collect()
+    let sent: Vec<&Arc<RgbImage>> = pictures.skip(n_left_out).map(|picture| &picture.image).collect();
+    let uris = cache.data_uris(&sent, &settings.pictures)?;
+    Ok(std::iter::repeat_n(None, n_left_out).chain(uris.into_iter().map(Some)).collect())
 }
 
 fn wire_message<'a>(message: &'a Message, pictures: &mut VecDeque<Option<Arc<str>>>) -> WireMessage<'a> {

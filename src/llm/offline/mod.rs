@@ -19,8 +19,9 @@ use self::{
     slots::Place,
 };
 use super::{
-    Abilities, ChatModel, ChatReply, ChatRequest, ModelError, Role, cell_status::FailureLine,
-    question_brief::QuestionBrief,
+    Abilities, ChatModel, ChatReply, ChatRequest, ModelError, Role,
+    cell_status::FailureLine,
+    question_brief::{EARLIER_HEADING, QuestionBrief},
 };
 
 /// Answers questions of the closed grammar, deterministically and without a network.
@@ -47,8 +48,9 @@ fn next_turn(request: &ChatRequest) -> Result<String, ModelError> {
     let brief = said(Role::User).find_map(|message| QuestionBrief::find_in(&message.text)).ok_or_else(|| {
         ModelError::UnsupportedQuestion("the conversation holds no question section to read".to_owned())
     })?;
+    let is_follow_up = said(Role::User).any(|message| message.text.starts_with(EARLIER_HEADING));
     let reading = read(&brief.question)
-        .map_err(|nearest| ModelError::UnsupportedQuestion(unsupported(&brief, nearest.example)))?;
+        .map_err(|nearest| ModelError::UnsupportedQuestion(unsupported(&brief, nearest.example, is_follow_up)))?;
     let cells: Vec<String> = viewers(&reading).iter().map(|viewer| write_cell(&reading, &brief, viewer)).collect();
     let was_tried = |cell: &String| said(Role::Assistant).any(|message| message.text.contains(cell.as_str()));
     let failure = said(Role::User).next_back().and_then(|message| FailureLine::find_in(&message.text));
@@ -89,11 +91,17 @@ fn reply(reading: &Reading, cell: &str) -> String {
     )
 }
 
-fn unsupported(brief: &QuestionBrief, nearest: &str) -> String {
+fn unsupported(brief: &QuestionBrief, nearest: &str, is_follow_up: bool) -> String {
     const MAX_SHOWN_CHARS: usize = 200;
     let shown: String = brief.question.chars().take(MAX_SHOWN_CHARS).collect();
+    let alone = match is_follow_up {
+        true => {
+            "; it reads each question of a conversation alone, so name every thing again instead of \"it\" or \"and the ...?\""
+        }
+        false => "",
+    };
     format!(
-        "the question {shown:?} is outside the offline grammar; the nearest it can take is {nearest:?}. It takes questions such as {}",
+        "the question {shown:?} is outside the offline grammar{alone}; the nearest it can take is {nearest:?}. It takes questions such as {}",
         grammar::examples().join(" | ")
     )
 }

@@ -19,6 +19,10 @@ pub fn feedback_msg(id: &GoalId, event: &Event, elapsed: Duration) -> FeedbackMe
         code: clean(&event.code),
         output: clean(&event.output),
         elapsed: duration_msg(elapsed),
+        n_prompt_tokens: event.used.n_prompt_tokens,
+        n_completion_tokens: event.used.n_completion_tokens,
+        n_sent_bytes: event.used.n_sent_bytes,
+        cost: event.used.cost_micro as f64 / 1e6,
     };
     FeedbackMessage { goal_id: uuid_msg(id), feedback }
 }
@@ -40,6 +44,7 @@ fn stage_number(stage: Stage) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::llm::Usage;
 
     #[test]
     fn an_event_arrives_whole() {
@@ -50,6 +55,13 @@ mod tests {
             code: "let d = 1;".into(),
             output: "a\0b".into(),
             cost: None,
+            used: Usage {
+                n_prompt_tokens: 10,
+                n_completion_tokens: 20,
+                n_sent_bytes: 30,
+                cost_micro: 250_000,
+                ..Usage::default()
+            },
         };
         let message = feedback_msg(&[7; 16], &event, Duration::from_millis(1250));
         assert_eq!(message.goal_id.uuid, vec![7; 16]);
@@ -60,6 +72,10 @@ mod tests {
             code: "let d = 1;".into(),
             output: "a\u{fffd}b".into(),
             elapsed: r2r::builtin_interfaces::msg::Duration { sec: 1, nanosec: 250_000_000 },
+            n_prompt_tokens: 10,
+            n_completion_tokens: 20,
+            n_sent_bytes: 30,
+            cost: 0.25,
         };
         assert_eq!(message.feedback, expected);
     }

@@ -2,30 +2,20 @@
 
 use r2r::sensor_msgs::msg::Imu;
 
-use super::time::stamp;
-use crate::{
-    error_code::ErrorCode,
-    scene::{FrameId, ImuSample, InputProblem},
-};
+use super::image::header;
+use crate::scene::{ImuSample, InputProblem};
 
 /// What an IMU felt.
 ///
 /// # Errors
-/// [`ErrorCode::BadInput`] when it says that it has no accelerometer: a first covariance of -1.
+/// `BAD_INPUT` when it says that it has no accelerometer: a first covariance of -1.
 pub fn imu_sample(message: &Imu) -> Result<ImuSample, InputProblem> {
-    let is_absent = |covariance: &[f64]| covariance.first() == Some(&-1.0);
-    if is_absent(&message.linear_acceleration_covariance) {
-        let message = "linear_acceleration_covariance of the IMU begins with -1: it has no accelerometer".to_owned();
-        return Err(InputProblem { code: ErrorCode::BadInput, message });
-    }
     let (force, rate) = (&message.linear_acceleration, &message.angular_velocity);
-    let has_gyroscope = !is_absent(&message.angular_velocity_covariance);
-    Ok(ImuSample {
-        stamp: stamp(&message.header.stamp),
-        frame: FrameId::new(&message.header.frame_id),
-        acceleration_m_per_s2: [force.x, force.y, force.z],
-        turn_rate_rad_per_s: has_gyroscope.then_some([rate.x, rate.y, rate.z]),
-    })
+    ImuSample::from_message(
+        header(&message.header),
+        ([force.x, force.y, force.z], &message.linear_acceleration_covariance),
+        ([rate.x, rate.y, rate.z], &message.angular_velocity_covariance),
+    )
 }
 
 #[cfg(test)]
@@ -33,7 +23,10 @@ mod tests {
     use r2r::{builtin_interfaces::msg::Time, geometry_msgs::msg::Vector3, std_msgs::msg::Header};
 
     use super::*;
-    use crate::scene::Stamp;
+    use crate::{
+        error_code::ErrorCode,
+        scene::{FrameId, Stamp},
+    };
 
     fn message() -> Imu {
         Imu {

@@ -2,40 +2,14 @@
 
 use r2r::spatialclaw::msg::LabelNames as LabelNamesMsg;
 
-use crate::{
-    error_code::ErrorCode,
-    scene::{InputProblem, LabelNames},
-};
+use crate::scene::{InputProblem, LabelNames};
 
 /// Names of the values in a label image.
 ///
 /// # Errors
-/// [`ErrorCode::BadInput`] for lists of different lengths, an id that stands there twice, an empty name, or a score outside 0..=1.
+/// `BAD_INPUT` for lists of different lengths, an id that stands there twice, an empty name, or a score outside 0..=1.
 pub fn label_names(message: LabelNamesMsg) -> Result<LabelNames, InputProblem> {
-    let (n_ids, n_names, n_scores) = (message.ids.len(), message.names.len(), message.scores.len());
-    if n_ids != n_names || (n_scores != 0 && n_scores != n_ids) {
-        let found = format!("label names have {n_ids} ids, {n_names} names and {n_scores} scores");
-        return bad(format!("{found}, expected as many names as ids, and as many scores or none"));
-    }
-    let scores = message.scores.into_iter().map(Some).chain(std::iter::repeat(None));
-    let mut names = LabelNames::default();
-    for ((id, name), score) in message.ids.into_iter().zip(message.names).zip(scores) {
-        let score = score.unwrap_or(1.0);
-        if name.trim().is_empty() {
-            return bad(format!("label {id} has no name"));
-        }
-        if !(0.0..=1.0).contains(&score) {
-            return bad(format!("label {id} \"{name}\" has score {score}, expected 0 to 1"));
-        }
-        if let Some((earlier, _)) = names.by_id.insert(id, (name.clone(), score)) {
-            return bad(format!("label {id} is named twice: \"{earlier}\" and \"{name}\""));
-        }
-    }
-    Ok(names)
-}
-
-fn bad(message: String) -> Result<LabelNames, InputProblem> {
-    Err(InputProblem { code: ErrorCode::BadInput, message })
+    LabelNames::from_lists(message.ids, message.names, message.scores)
 }
 
 #[cfg(test)]
@@ -43,6 +17,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use super::*;
+    use crate::error_code::ErrorCode;
 
     fn message(ids: &[u32], names: &[&str], scores: &[f32]) -> LabelNamesMsg {
         LabelNamesMsg {

@@ -171,6 +171,8 @@ record! {
         pub n_completion_tokens: u64,
         /// Bytes sent to models.
         pub n_sent_bytes: u64,
+        /// Cost by the configured prices, in millionths of their currency.
+        pub cost_micro: Option<u64>,
         /// How the model acted last.
         pub interface: String,
         /// Of the last instructions; empty when no model was asked.
@@ -358,6 +360,7 @@ impl From<&Outcome> for OutcomeRecord {
             n_prompt_tokens: outcome.n_prompt_tokens,
             n_completion_tokens: outcome.n_completion_tokens,
             n_sent_bytes: outcome.n_sent_bytes,
+            cost_micro: Some(outcome.cost_micro),
             interface: outcome.interface.name().to_owned(),
             prompt_hash: outcome.prompt_hash.clone(),
             elapsed_secs: Some(outcome.elapsed.as_secs_f64()),

@@ -6,8 +6,8 @@ use super::{
     schema::record,
 };
 use crate::{
-    agent::Event,
-    kernel::{Cell, CellError, CellReport, CellStatus, Submission},
+    agent::{CallCost, Event},
+    kernel::{Cell, CellError, CellReport, CellStatus, LeftOut, Submission},
     session::content_hash::PictureHashes,
 };
 
@@ -24,6 +24,20 @@ record! {
         pub output: String,
         /// Seconds since the goal was accepted.
         pub elapsed_secs: f64,
+        /// Of the call of a model that led here.
+        pub cost: Option<CostRecord>,
+    }
+}
+
+record! {
+    /// What one call of a model took, beside what its reply says.
+    pub struct CostRecord {
+        /// Messages sent.
+        pub n_messages: usize,
+        /// Pictures sent.
+        pub n_pictures: usize,
+        /// Tokens of the request, estimated before it was sent.
+        pub n_estimated_tokens: u64,
     }
 }
 
@@ -66,6 +80,18 @@ record! {
 }
 
 record! {
+    /// What a cell made beyond what is passed on.
+    pub struct LeftOutRecord {
+        /// Printed bytes from the middle of the output.
+        pub n_output_bytes: usize,
+        /// Pictures beyond the limit.
+        pub n_pictures: usize,
+        /// Variables that were dropped because they were too large or nested too deep.
+        pub dropped: Vec<String>,
+    }
+}
+
+record! {
     /// What a cell submitted: one of the two.
     pub struct SubmissionRecord {
         /// `ReturnAnswer(...)`.
@@ -76,7 +102,8 @@ record! {
 }
 
 record! {
-    /// What came of one cell. `elapsed_nanos` is the only part that depends on a clock.
+    /// What came of one cell. `elapsed_nanos` is the only part that depends on a clock; the memory it took depends on the machine and is
+    /// not here.
     pub struct ReportRecord {
         /// 1-based.
         pub id: u32,
@@ -90,6 +117,10 @@ record! {
         pub value: Option<String>,
         /// New and changed variables.
         pub variables: Vec<VariableRecord>,
+        /// Variables that stand as they did before the cell.
+        pub unchanged: Vec<String>,
+        /// What it made that is not in this report; none when everything is.
+        pub left_out: Option<LeftOutRecord>,
         /// Pictures it showed.
         pub pictures: Vec<PictureRefRecord>,
         /// What it submitted.
@@ -110,7 +141,22 @@ impl EventRecord {
             purpose: event.purpose.clone(),
             output: event.output.clone(),
             elapsed_secs,
+            cost: event.cost.map(CostRecord::from),
         }
+    }
+}
+
+impl From<CallCost> for CostRecord {
+    fn from(cost: CallCost) -> CostRecord {
+        let CallCost { n_messages, n_pictures, n_estimated_tokens, .. } = cost;
+        CostRecord { n_messages, n_pictures, n_estimated_tokens }
+    }
+}
+
+impl From<&LeftOut> for LeftOutRecord {
+    fn from(left_out: &LeftOut) -> LeftOutRecord {
+        let LeftOut { output_bytes, pictures, dropped } = left_out;
+        LeftOutRecord { n_output_bytes: *output_bytes, n_pictures: *pictures, dropped: dropped.clone() }
     }
 }
 
@@ -166,6 +212,8 @@ impl ReportRecord {
                     is_new: variable.is_new,
                 })
                 .collect(),
+            unchanged: report.unchanged.clone(),
+            left_out: (report.left_out != LeftOut::default()).then(|| LeftOutRecord::from(&report.left_out)),
             pictures: report.pictures.iter().map(|picture| PictureRefRecord::new(picture, hashes)).collect(),
             submission: report.submission.as_ref().map(SubmissionRecord::from),
             n_tool_calls: report.n_tool_calls,

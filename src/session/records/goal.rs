@@ -35,6 +35,10 @@ record! {
         pub window_secs: Option<f64>,
         /// Steady time the goal had when it was accepted.
         pub deadline_secs: f64,
+        /// The conversation it belongs to, if any.
+        pub conversation_id: Option<String>,
+        /// What the model is told of the questions before it, one JSON object a line.
+        pub earlier: Option<String>,
     }
 }
 
@@ -133,6 +137,8 @@ impl GoalRecord {
             interface: goal.interface.name().to_owned(),
             window_secs: goal.window_secs,
             deadline_secs: goal.deadline.saturating_duration_since(now).as_secs_f64(),
+            conversation_id: Some(goal.conversation_id.clone()).filter(|id| !id.is_empty()),
+            earlier: Some(goal.earlier.clone()).filter(|told| !told.is_empty()),
         }
     }
 
@@ -148,6 +154,8 @@ impl GoalRecord {
             max_steps: self.max_steps,
             window_secs: self.window_secs,
             interface: Interface::from_name(&self.interface)?,
+            conversation_id: self.conversation_id.clone().unwrap_or_default(),
+            earlier: self.earlier.clone().unwrap_or_default(),
         })
     }
 }

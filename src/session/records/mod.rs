@@ -13,7 +13,9 @@ pub use answer::{
     AnswerRecord, EvidenceRecord, OutcomeRecord, PlaceRecord, PointRecord, QuantityRecord, RefusalRecord, RoiRecord,
     TurnRecord,
 };
-pub use cell::{CellErrorRecord, CellRecord, EventRecord, ReportRecord, SubmissionRecord, VariableRecord};
+pub use cell::{
+    CellErrorRecord, CellRecord, CostRecord, EventRecord, LeftOutRecord, ReportRecord, SubmissionRecord, VariableRecord,
+};
 pub use conversation::{
     MessageRecord, PictureRecord, PictureRefRecord, ReplyRecord, RequestRecord, StampRecord, TimeRecord,
     ToolCallRecord, UsageRecord,

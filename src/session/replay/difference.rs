@@ -5,7 +5,7 @@ use std::fmt::{self, Write};
 use serde::Serialize;
 use similar::{ChangeTag, TextDiff};
 
-use crate::session::records::{CellRecord, MessageRecord, OutcomeRecord, ReportRecord};
+use crate::session::records::{CellRecord, LeftOutRecord, MessageRecord, OutcomeRecord, ReportRecord};
 
 /// Lines shown around a change.
 const CONTEXT_LINES: usize = 2;
@@ -93,6 +93,17 @@ pub(super) fn report_lines(report: &ReportRecord) -> String {
     for variable in &report.variables {
         let mark = if variable.is_new { "new" } else { "changed" };
         let _ = writeln!(lines, "variable {} ({mark}): {}", variable.name, variable.summary);
+    }
+    if !report.unchanged.is_empty() {
+        let _ = writeln!(lines, "unchanged: {}", report.unchanged.join(", "));
+    }
+    if let Some(left_out) = &report.left_out {
+        let LeftOutRecord { n_output_bytes, n_pictures, dropped } = left_out;
+        let _ = writeln!(
+            lines,
+            "left out: {n_output_bytes} bytes, {n_pictures} pictures, variables [{}]",
+            dropped.join(", ")
+        );
     }
     for picture in &report.pictures {
         let _ = writeln!(

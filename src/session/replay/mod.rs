@@ -147,6 +147,7 @@ fn agent(recorded: &Recorded, perception: &Perception, tape: &Arc<Tape>) -> Resu
         fallback: of_role(parts::FALLBACK),
         planner: of_role(parts::PLANNING),
         reviewer: of_role(parts::REFLECTION),
+        finisher: of_role(parts::GENERAL),
         vision: vision.map(|(grounding, vlm)| Arc::new(Vision { grounding, vlm })),
         limits: session.limits.to_limits(MAX_CELL),
         settings,

@@ -3,7 +3,7 @@
 use super::{Html, code, evidence};
 use crate::session::{
     recorded::{Recorded, What},
-    records::{CellErrorRecord, CellRecord, ReplyRecord, ReportRecord},
+    records::{CellErrorRecord, CellRecord, LeftOutRecord, ReplyRecord, ReportRecord},
 };
 
 /// Replies and the cell that came of them; the last step may have none.
@@ -140,6 +140,12 @@ fn write_report(page: &mut Html, recorded: &Recorded, report: &ReportRecord) {
         }
         page.raw("</tbody>\n</table>\n</div>\n");
     }
+    if !report.unchanged.is_empty() {
+        page.between("<p class=\"soft\">", format!("Unchanged: {}", report.unchanged.join(", ")), "</p>\n");
+    }
+    if let Some(left_out) = &report.left_out {
+        page.between("<p class=\"error\">", left_out_line(left_out), "</p>\n");
+    }
     if !report.pictures.is_empty() {
         page.raw("<h3>Pictures</h3>\n");
         evidence::shown(page, recorded, &report.pictures);
@@ -153,6 +159,15 @@ fn write_report(page: &mut Html, recorded: &Recorded, report: &ReportRecord) {
             page.between("<p class=\"error\">", format!("{}: {}", refusal.code, refusal.message), "</p>\n");
         }
     }
+}
+
+fn left_out_line(left_out: &LeftOutRecord) -> String {
+    let LeftOutRecord { n_output_bytes, n_pictures, dropped } = left_out;
+    let mut parts = Vec::new();
+    parts.extend((*n_output_bytes > 0).then(|| format!("{n_output_bytes} printed bytes")));
+    parts.extend((*n_pictures > 0).then(|| format!("{n_pictures} pictures")));
+    parts.extend((!dropped.is_empty()).then(|| format!("the variables {}", dropped.join(", "))));
+    format!("Beyond the limits of a cell and left out: {}", parts.join("; "))
 }
 
 fn error_line(error: &CellErrorRecord) -> String {

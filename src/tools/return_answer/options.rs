@@ -4,11 +4,13 @@ use rhai::{Array, Dynamic, Map};
 
 use crate::{
     answer::Evidence,
-    geometry::Unit,
     tools::{
         ToolError,
         arguments::{describe, number, text},
-        values::{DisplacementValue, MeasurementValue, ObjectValue, RelationValue},
+        values::{
+            DisplacementValue, MeasurementValue, ObjectValue, RelationValue,
+            propagation::{UnitWord, unit_word},
+        },
     },
 };
 
@@ -21,12 +23,12 @@ pub struct Options {
     pub text: Option<String>,
     /// Of everything named in `because`.
     pub evidence: Vec<Evidence>,
-    /// The first measurement named there.
-    pub measurement: Option<MeasurementValue>,
+    /// The measurements named there.
+    pub measurements: Vec<MeasurementValue>,
     /// The first object named there.
     pub object: Option<ObjectValue>,
     /// Unit of a bare number.
-    pub unit: Option<Unit>,
+    pub unit: Option<UnitWord>,
     /// Sigma of a bare number or position.
     pub sigma: Option<f64>,
     /// Frame of a bare position.
@@ -53,7 +55,7 @@ impl Options {
             read.text = Some(text(value, "text")?).filter(|text| !text.trim().is_empty());
         }
         if let Some(value) = map.get("unit") {
-            read.unit = Some(unit(&text(value, "unit")?)?);
+            read.unit = Some(unit_word(&text(value, "unit")?)?);
         }
         if let Some(value) = map.get("sigma") {
             read.sigma = Some(number(value, "sigma")?);
@@ -73,7 +75,7 @@ impl Options {
     fn add(&mut self, item: &Dynamic) -> Result<(), ToolError> {
         if let Some(measurement) = item.read_lock::<MeasurementValue>() {
             self.evidence.extend(measurement.evidence.iter().cloned());
-            self.measurement.get_or_insert_with(|| measurement.clone());
+            self.measurements.push(measurement.clone());
         } else if let Some(relation) = item.read_lock::<RelationValue>() {
             self.evidence.extend(relation.evidence.iter().cloned());
         } else if let Some(object) = item.read_lock::<ObjectValue>() {
@@ -81,7 +83,7 @@ impl Options {
             self.object.get_or_insert_with(|| object.clone());
         } else if let Some(displacement) = item.read_lock::<DisplacementValue>() {
             self.evidence.extend(displacement.distance.evidence.iter().cloned());
-            self.measurement.get_or_insert_with(|| displacement.distance.clone());
+            self.measurements.push(displacement.distance.clone());
         } else {
             let found = describe(item);
             return Err(ToolError::argument(format!(
@@ -90,21 +92,4 @@ impl Options {
         }
         Ok(())
     }
-}
-
-fn unit(symbol: &str) -> Result<Unit, ToolError> {
-    let all = [
-        Unit::Metre,
-        Unit::Radian,
-        Unit::Second,
-        Unit::MetrePerSecond,
-        Unit::RadianPerSecond,
-        Unit::SquareMetre,
-        Unit::CubicMetre,
-        Unit::One,
-    ];
-    all.into_iter().find(|unit| unit.symbol() == symbol.trim()).ok_or_else(|| {
-        let known: Vec<&str> = all.iter().map(|unit| unit.symbol()).collect();
-        ToolError::argument(format!("unit {symbol:?} is unknown, wanted one of {}", known.join(", ")))
-    })
 }

@@ -119,10 +119,21 @@ fn place_text(value: &AnswerValue, name: &str) -> String {
     }
 }
 
+/// Whether a bare number is this measurement, rounded perhaps. Anything else, such as the same length in centimetres or a sum, must
+/// bring unit and sigma of its own.
+fn is_of(found: f64, unit: Option<Unit>, measured: &Quantity) -> bool {
+    let tolerance = (0.01 * measured.value().abs()).max(3.0 * measured.sigma());
+    unit.is_none_or(|unit| unit == measured.unit()) && (found - measured.value()).abs() <= tolerance
+}
+
 fn bare_number(value: &Dynamic, options: &Options) -> Result<Draft, ToolError> {
-    let found = crate::tools::arguments::number(value, "the answer")?;
-    let like = options.measurement.as_ref().map(|measurement| measurement.quantity);
-    let quantity = match (options.unit.or(like.map(|q| q.unit())), options.sigma.or(like.map(|q| q.sigma()))) {
+    let given = crate::tools::arguments::number(value, "the answer")?;
+    let scale = options.unit.map_or(1.0, |word| word.scale);
+    let found = given * scale;
+    let unit = options.unit.map(|word| word.unit);
+    let like = options.measurements.iter().map(|of| of.quantity).find(|of| is_of(found, unit, of));
+    let sigma = options.sigma.map(|sigma| sigma * scale).or(like.map(|of| of.sigma()));
+    let quantity = match (unit.or(like.map(|of| of.unit())), sigma) {
         (Some(unit), Some(sigma)) => Quantity::new(found, sigma, unit)
             .ok_or_else(|| ToolError::argument(format!("sigma is {sigma}, wanted a finite number of at least 0")))?,
         (None | Some(Unit::One), None) if value.is_int() => {
@@ -134,9 +145,12 @@ fn bare_number(value: &Dynamic, options: &Options) -> Result<Draft, ToolError> {
                 (None, _) => "a unit",
                 _ => "a sigma",
             };
+            let beside = match options.measurements.first() {
+                Some(measurement) => format!(", and is not {} in because", measurement.quantity),
+                None => String::new(),
+            };
             return Err(ToolError::argument(format!(
-                "{found} comes without {missing}; submit the Measurement itself, or #{{unit: \"m\", sigma: ...}}, or \
-                 #{{because: [measurement]}}"
+                "{given} comes without {missing}{beside}; submit the Measurement itself, or #{{unit: \"m\", sigma: ...}}"
             )));
         }
     };

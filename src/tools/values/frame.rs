@@ -6,8 +6,13 @@ use rhai::{Array, Dynamic, Engine};
 
 use super::ValueSpec;
 use crate::{
+    array::Arr,
     scene::{Snapshot, View},
-    tools::{RhaiResult, ToolError, arguments::index},
+    tools::{
+        RhaiResult, ToolError,
+        arguments::index,
+        arrays::{SessionWork, convert},
+    },
 };
 
 /// One camera image of the snapshot.
@@ -164,6 +169,17 @@ impl ImagesValue {
         ImagesValue { snapshot: self.snapshot.clone(), view_indices }
     }
 
+    /// `images[start:stop:step]` of Python.
+    fn slice(&self, start: Dynamic, stop: Dynamic, step: Dynamic) -> RhaiResult<ImagesValue> {
+        let bounds = convert::nd_index(&Dynamic::from_array(vec![start, stop, step]))?;
+        let work = SessionWork::none();
+        let all = Arr::steps(0.0, 1.0, self.len(), &work).map_err(ToolError::from)?;
+        let chosen = all.part(&[bounds], &work).map_err(ToolError::from)?;
+        let at = chosen.as_slice().iter().map(|place| *place as usize);
+        let view_indices = at.filter_map(|at| self.view_indices.get(at).copied()).collect();
+        Ok(ImagesValue { snapshot: self.snapshot.clone(), view_indices })
+    }
+
     fn text(&self) -> String {
         format!("InputImages of {}", self.len())
     }
@@ -188,6 +204,12 @@ pub fn register(engine: &mut Engine) {
         .register_get("len", |images: &mut ImagesValue| images.len() as i64)
         .register_indexer_get(|images: &mut ImagesValue, i: i64| images.at(i))
         .register_indexer_get(|images: &mut ImagesValue, range: Range<i64>| images.between(range))
+        .register_fn("slice", |images: &mut ImagesValue, start: Dynamic, stop: Dynamic| {
+            images.slice(start, stop, Dynamic::UNIT)
+        })
+        .register_fn("slice", |images: &mut ImagesValue, start: Dynamic, stop: Dynamic, step: Dynamic| {
+            images.slice(start, stop, step)
+        })
         .register_fn("every", |images: &mut ImagesValue, n: i64| images.every(n))
         .register_get("frame_indices", |images: &mut ImagesValue| {
             images.view_indices.iter().map(|i| Dynamic::from_int(*i as i64)).collect::<Array>()

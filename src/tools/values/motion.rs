@@ -67,7 +67,7 @@ pub const SPEC: ValueSpec = ValueSpec {
         (".moving", "Relation, to submit or to read .holds; unclear when the state is unknown"),
         (".moving_now", "bool: between its last two images"),
         (".speed .path_length", "Measurement, m/s, of a line through its places; Measurement, metres"),
-        (".velocity .velocity_sigma", "[vx, vy, vz] in .frame, m/s; one standard deviation on each axis"),
+        (".velocity .velocity_sigma", "[vx, vy, vz] in .frame, m/s, and one standard deviation of each"),
         (".displacement", "[dx, dy, dz] from first to last image, metres"),
         (".heading", "angle of the velocity about +z of .frame, radians; () when it is not moving"),
         (".frame .secs .num_images", "frame of all directions; what it rests on"),
@@ -108,7 +108,9 @@ pub fn register(engine: &mut Engine) {
         .register_get("speed", |m: &mut MotionValue| m.speed.clone())
         .register_get("path_length", |m: &mut MotionValue| m.path.clone())
         .register_get("velocity", |m: &mut MotionValue| list_of_point(&Point3::from(m.velocity_m_per_s)))
-        .register_get("velocity_sigma", |m: &mut MotionValue| m.velocity_sigma_m_per_s)
+        .register_get("velocity_sigma", |m: &mut MotionValue| {
+            list_of_point(&Point3::from([m.velocity_sigma_m_per_s; 3]))
+        })
         .register_get("displacement", |m: &mut MotionValue| list_of_point(&Point3::from(m.translation_m)))
         .register_get("heading", |m: &mut MotionValue| match m.state {
             State::Moving => Dynamic::from_float(m.velocity_m_per_s.y.atan2(m.velocity_m_per_s.x)),
