@@ -6,6 +6,7 @@ use nalgebra::{Isometry3, Point3, Vector3};
 use serde::{Deserialize, Serialize};
 
 use super::{DepthMap, DepthNoise, Intrinsics, Mask};
+use crate::memory::parallel::{NEVER, parallel_chunks_mut};
 
 /// One standard deviation of a camera's placement in the target frame. It is common to all points of one view, so it cancels in
 /// distances between points of the same view.
@@ -44,6 +45,9 @@ pub struct CameraPlacement {
     /// See [`PointCloud::view_id`].
     pub view_id: u64,
 }
+
+/// Rows of an image that one thread takes at once.
+const ROWS_AT_ONCE: usize = 64;
 
 /// The viewing rays of an image in the target frame, one part per column and one per row: their sum times the depth is the way from
 /// the camera to the point.
@@ -87,6 +91,33 @@ impl Rays {
     }
 }
 
+/// Where each pixel is in the target frame: H×W rows of x, y, z in metres, NaN where depth is unknown.
+pub fn position_map(depth: &DepthMap, intrinsics: &Intrinsics, target_from_camera: &Isometry3<f64>) -> Vec<f64> {
+    const MIN_CHUNK: usize = 1 << 15;
+    let width = (depth.width_px() as usize).max(1);
+    let turn = target_from_camera.rotation.to_rotation_matrix();
+    let turn = turn.matrix();
+    let origin_m: [f64; 3] = target_from_camera.translation.vector.into();
+    let across: [f64; 3] = turn.column(1).into_owned().into();
+    let columns: Vec<[f64; 3]> = (0..width)
+        .map(|u| (turn.column(0) * ((u as f64 - intrinsics.cx_px) / intrinsics.fx_px) + turn.column(2)).into())
+        .collect();
+    let mut map = vec![0.0; depth.depth_m().len() * 3];
+    let mut rows: Vec<&mut [f64]> = map.chunks_mut(3 * width).collect();
+    let filled = parallel_chunks_mut(&mut rows, MIN_CHUNK.div_ceil(width), NEVER, |first, rows| {
+        for (v, (row, row_m)) in rows.iter_mut().zip(depth.depth_m().chunks(width).skip(first)).enumerate() {
+            let slope = ((first + v) as f64 - intrinsics.cy_px) / intrinsics.fy_px;
+            let down = across.map(|part| part * slope);
+            for ((point, depth_m), column) in row.as_chunks_mut::<3>().0.iter_mut().zip(row_m).zip(&columns) {
+                let depth_m = if depth_m.is_finite() { f64::from(*depth_m) } else { f64::NAN };
+                *point = std::array::from_fn(|i| (column[i] + down[i]) * depth_m + origin_m[i]);
+            }
+        }
+    });
+    debug_assert!(filled.is_ok(), "nothing interrupts it");
+    map
+}
+
 fn single(v: &Vector3<f64>) -> [f32; 3] {
     [v.x as f32, v.y as f32, v.z as f32]
 }
@@ -101,31 +132,48 @@ impl PointCloud {
         noise: &DepthNoise,
         placement: &CameraPlacement,
     ) -> PointCloud {
-        let width = depth.width_px() as usize;
-        let is_known = |depth_m: &f32, set: &bool| *set && depth_m.is_finite();
+        let width = (depth.width_px() as usize).max(1);
+        let n_each = ROWS_AT_ONCE * width;
         let everywhere = [true].repeat(if mask.is_none() { depth.depth_m().len() } else { 0 });
         let set = mask.map_or(everywhere.as_slice(), Mask::as_slice);
-        let n = depth.depth_m().iter().zip(set).filter(|(depth_m, set)| is_known(depth_m, set)).count();
+        let parts = || depth.depth_m().chunks(n_each).zip(set.chunks(n_each));
+        let n_of = |(depths, set): (&[f32], &[bool])| -> usize {
+            depths.iter().zip(set).map(|(depth_m, set)| usize::from(*set & depth_m.is_finite())).sum()
+        };
+        let n_known: Vec<usize> = parts().map(n_of).collect();
+        let n = n_known.iter().sum();
         // Filled in place: a list of known length would be copied once more into its shared form.
         let mut points_m: Arc<[[f32; 3]]> = std::iter::repeat_n([0.0; 3], n).collect();
         let mut sigma_m: Arc<[f32]> = std::iter::repeat_n(0.0, n).collect();
-        if let (Some(points), Some(sigmas)) = (Arc::get_mut(&mut points_m), Arc::get_mut(&mut sigma_m)) {
-            let mut places = points.iter_mut().zip(sigmas);
+        if let (Some(mut points), Some(mut sigmas)) = (Arc::get_mut(&mut points_m), Arc::get_mut(&mut sigma_m)) {
+            let mut jobs = Vec::with_capacity(n_known.len());
+            for (n, (depths, set)) in n_known.into_iter().zip(parts()) {
+                let (some_points, more_points) = points.split_at_mut(n);
+                let (some_sigmas, more_sigmas) = sigmas.split_at_mut(n);
+                (points, sigmas) = (more_points, more_sigmas);
+                jobs.push((depths, set, some_points, some_sigmas));
+            }
             let rays = Rays::new(intrinsics, depth.width_px(), placement);
-            let rows = depth.depth_m().chunks(width.max(1)).zip(set.chunks(width.max(1)));
-            for (v, (depth_row, set_row)) in rows.enumerate() {
-                let row = rays.row(v);
-                for ((depth_m, set), column) in depth_row.iter().zip(set_row).zip(&rays.columns) {
-                    if is_known(depth_m, set)
-                        && let Some((point, sigma)) = places.next()
-                    {
-                        *point = std::array::from_fn(|i| {
-                            (column.direction[i] + row.direction[i]) * depth_m + rays.origin_m[i]
-                        });
-                        *sigma = noise.sigma_single(*depth_m) * (1.0 + column.slope2 + row.slope2).sqrt();
+            let filled = parallel_chunks_mut(&mut jobs, 2, NEVER, |first, jobs| {
+                for (at, (depths, set, points, sigmas)) in jobs.iter_mut().enumerate() {
+                    let mut places = points.iter_mut().zip(sigmas.iter_mut());
+                    for (v, (depth_row, set_row)) in depths.chunks(width).zip(set.chunks(width)).enumerate() {
+                        let row = rays.row((first + at) * ROWS_AT_ONCE + v);
+                        for ((depth_m, set), column) in depth_row.iter().zip(set_row).zip(&rays.columns) {
+                            if *set
+                                && depth_m.is_finite()
+                                && let Some((point, sigma)) = places.next()
+                            {
+                                *point = std::array::from_fn(|i| {
+                                    (column.direction[i] + row.direction[i]) * depth_m + rays.origin_m[i]
+                                });
+                                *sigma = noise.sigma_single(*depth_m) * (1.0 + column.slope2 + row.slope2).sqrt();
+                            }
+                        }
                     }
                 }
-            }
+            });
+            debug_assert!(filled.is_ok(), "nothing interrupts it");
         }
         PointCloud {
             points_m,

@@ -14,8 +14,10 @@ use nalgebra::{Point3, Vector3};
 use super::{
     GeometryError, PointCloud, Quantity, Unit,
     boxes::upright_box,
+    nearest::{BoxTree, Nearest},
     surface::{Surface, SurfacePoint, UNIFORM_SIGMA, pose_variance},
 };
+use crate::memory::parallel::NEVER;
 
 /// A distance and the two points it was measured between.
 #[derive(Clone, Debug, PartialEq)]
@@ -45,8 +47,7 @@ pub(crate) fn between_surfaces(a: &Surface, b: &Surface) -> Result<DistanceMeasu
     // The larger surface is searched, by the points of the smaller one.
     let swapped = a.points.len() > b.points.len();
     let (asking, searched) = if swapped { (b, a) } else { (a, b) };
-    let tree = SurfaceTree::new(searched)?;
-    let (closest, pairs) = tree.closest_pairs(asking).ok_or_else(no_distance)?;
+    let (closest, pairs) = closest_pairs(asking, searched).ok_or_else(no_distance)?;
     let variance_of = |pair: &Pair| {
         let direction = unit(pair.from.p, pair.to.p, &pair.from.ray);
         let apart_m = pair.distance_m;
@@ -182,22 +183,15 @@ pub(crate) struct SurfaceTree<'a> {
     tree: ImmutableKdTree<f32, 3>,
     /// Coordinates are stored relative to this, because they are single precision.
     base_m: Point3<f64>,
-    low_m: Point3<f64>,
-    high_m: Point3<f64>,
 }
 
 impl<'a> SurfaceTree<'a> {
     pub(crate) fn new(surface: &'a Surface) -> Result<SurfaceTree<'a>, GeometryError> {
-        let (mut low_m, mut high_m) = (Point3::from([f64::INFINITY; 3]), Point3::from([f64::NEG_INFINITY; 3]));
-        for point in &surface.points {
-            low_m = low_m.inf(&point.p);
-            high_m = high_m.sup(&point.p);
-        }
         let base_m = surface.points.first().map_or(Point3::origin(), |point| point.p);
         let local: Vec<[f32; 3]> = surface.points.iter().map(|point| single(point.p, base_m)).collect();
         let tree = ImmutableKdTree::new_from_slice(&local)
             .map_err(|error| GeometryError::NotMeasurable(format!("the points cannot be searched: {error:?}")))?;
-        Ok(SurfaceTree { surface, tree, base_m, low_m, high_m })
+        Ok(SurfaceTree { surface, tree, base_m })
     }
 
     /// The nearest point of the surface, if within `reach_m`.
@@ -213,56 +207,27 @@ impl<'a> SurfaceTree<'a> {
         let item = found.into_iter().next()?.item;
         self.surface.points.get(usize::try_from(item).ok()?)
     }
+}
 
-    /// The closest pair, and every asking point's nearest pair that is nearly as close. A strided sample bounds the distance; then only
-    /// points whose distance to the surface's bounding box is below the bound are searched, most promising first.
-    fn closest_pairs(&self, asking: &Surface) -> Option<(Pair, Vec<Pair>)> {
-        const N_SAMPLED: usize = 64;
-        let mut closest: Option<Pair> = None;
-        let pair = |from: &SurfacePoint, reach_m: f64| {
-            let to = self.nearest_within(from.p, reach_m)?;
-            Some(Pair { from: *from, to: *to, distance_m: (to.p - from.p).norm() })
-        };
-        let reach_m = |closest: &Option<Pair>| closest.map_or(f64::from(f32::MAX).sqrt() / 2.0, |pair| pair.distance_m);
-        let keep_closer = |closest: &mut Option<Pair>, found: Option<Pair>| {
-            if let Some(found) = found
-                && closest.is_none_or(|closest| found.distance_m < closest.distance_m)
-            {
-                *closest = Some(found);
-            }
-        };
-        for from in asking.sample(N_SAMPLED) {
-            let found = pair(from, reach_m(&closest));
-            keep_closer(&mut closest, found);
-        }
-        let box_distance_m = |p: &Point3<f64>| {
-            let outside = |axis: usize| (self.low_m[axis] - p[axis]).max(p[axis] - self.high_m[axis]).max(0.0);
-            Vector3::new(outside(0), outside(1), outside(2)).norm()
-        };
-        let bounds: Vec<(f64, &SurfacePoint)> =
-            asking.points.iter().map(|from| (box_distance_m(&from.p), from)).collect();
-        let below = |limit_m: f64| {
-            let mut below: Vec<(f64, &SurfacePoint)> =
-                bounds.iter().filter(|(bound_m, _)| *bound_m <= limit_m).copied().collect();
-            below.sort_by(|x, y| x.0.total_cmp(&y.0));
-            below
-        };
-        let promising = below(reach_m(&closest));
-        for (bound_m, from) in &promising {
-            if *bound_m > reach_m(&closest) {
-                break;
-            }
-            let found = pair(from, reach_m(&closest));
-            keep_closer(&mut closest, found);
-        }
-        let closest = closest?;
-        let direction = unit(closest.from.p, closest.to.p, &closest.from.ray);
-        let variance = closest.from.variance_along(&direction) + closest.to.variance_along(&direction);
-        let limit_m =
-            closest.distance_m + search_margin(variance.sqrt(), closest.from.spacing_m.max(closest.to.spacing_m));
-        let pairs = below(limit_m).into_iter().filter_map(|(_, from)| pair(from, limit_m)).collect();
-        Some((closest, pairs))
-    }
+/// The closest pair of two surfaces, and every asking point's nearest pair that is nearly as close.
+fn closest_pairs(asking: &Surface, searched: &Surface) -> Option<(Pair, Vec<Pair>)> {
+    let tree_of = |surface: &Surface| {
+        let points: Vec<[f64; 3]> = surface.points.iter().map(|point| point.p.into()).collect();
+        BoxTree::new(&points)
+    };
+    let (asking_tree, tree) = (tree_of(asking), tree_of(searched));
+    let pair = |from: usize, found: Nearest| {
+        let (from, to) = (*asking.points.get(from)?, *searched.points.get(found.at)?);
+        Some(Pair { from, to, distance_m: found.distance2.sqrt() })
+    };
+    let (from, found) = tree.closest(&asking_tree)?;
+    let closest = pair(from, found)?;
+    let direction = unit(closest.from.p, closest.to.p, &closest.from.ray);
+    let variance = closest.from.variance_along(&direction) + closest.to.variance_along(&direction);
+    let margin_m = search_margin(variance.sqrt(), closest.from.spacing_m.max(closest.to.spacing_m));
+    let near = tree.nearest(&asking_tree, closest.distance_m + margin_m, NEVER).ok()?;
+    let pairs = near.into_iter().enumerate().filter_map(|(from, found)| pair(from, found?)).collect();
+    Some((closest, pairs))
 }
 
 fn single(p: Point3<f64>, base_m: Point3<f64>) -> [f32; 3] {

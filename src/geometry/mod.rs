@@ -18,6 +18,7 @@ pub(crate) mod footprint;
 pub mod free_space;
 pub mod mask;
 pub mod motion;
+pub mod nearest;
 pub mod occlusion;
 pub mod oriented_box;
 pub mod plane;

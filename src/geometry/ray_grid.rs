@@ -85,7 +85,9 @@ impl RayGrid {
             (x * scale, y * scale)
         };
         let (mut low, mut high) = ([f64::INFINITY; 2], [f64::NEG_INFINITY; 2]);
-        for (x, y) in rays.iter().map(place) {
+        for ray in &mut rays {
+            let (x, y) = place(ray);
+            ray.place_px = [x, y];
             low = [low[0].min(x), low[1].min(y)];
             high = [high[0].max(x), high[1].max(y)];
         }
@@ -100,12 +102,16 @@ impl RayGrid {
         let n_columns = (extent[0] / cell_rad) as i32 + 1;
         let n_rows = (extent[1] / cell_rad) as i32 + 1;
         for ray in &mut rays {
-            let (x, y) = place(ray);
+            let [x, y] = ray.place_px;
             ray.place_px = [(x - low[0]) / pitch_rad, (y - low[1]) / pitch_rad];
             ray.column = (((x - low[0]) / cell_rad) as i32).clamp(0, n_columns - 1);
             ray.row = (((y - low[1]) / cell_rad) as i32).clamp(0, n_rows - 1);
         }
-        rays.sort_by_key(|ray| (ray.row, ray.column));
+        // Rays are large: their keys are sorted, with the position last so that equal cells keep their order.
+        let cell_of = |ray: &Ray| ray.row as u64 * n_columns as u64 + ray.column as u64;
+        let mut order: Vec<(u64, u32)> = rays.iter().zip(0..).map(|(ray, at)| (cell_of(ray), at)).collect();
+        order.sort_unstable();
+        let rays: Vec<Ray> = order.iter().filter_map(|(_, at)| rays.get(*at as usize).copied()).collect();
         let mut cell_starts = Vec::with_capacity(n_columns as usize * n_rows as usize + 1);
         let mut next = 0usize;
         for row in 0..n_rows {

@@ -21,6 +21,7 @@ use super::{
     GeometryError, PointCloud, PoseSigma,
     ray_grid::{Ray, RayGrid, STEEPEST, tangent_axes},
 };
+use crate::memory::parallel::{NEVER, parallel_chunks};
 
 /// Averaging is never credited with more independent depth readings than this.
 pub(crate) const MAX_AVERAGED: f64 = 25.0;
@@ -82,12 +83,14 @@ impl Surface {
         let n_outliers = preparation.rings.iter().filter(|ring| ring.is_outlier).count();
         let keep_outliers = n_outliers as f64 > MAX_DROPPED_SHARE * preparation.rings.len() as f64;
         let stride = cloud.len().div_ceil(MAX_INNER_POINTS);
-        let kept = preparation
-            .rings
-            .iter()
-            .enumerate()
-            .filter(|(index, ring)| (keep_outliers || !ring.is_outlier) && (ring.is_rim || index % stride == 0));
-        let points: Vec<SurfacePoint> = kept.filter_map(|(index, _)| preparation.point(index)).collect();
+        let is_kept = |index: &usize| {
+            let ring = preparation.rings.get(*index).copied().unwrap_or_default();
+            (keep_outliers || !ring.is_outlier) && (ring.is_rim || index % stride == 0)
+        };
+        let points = on_all_cores(preparation.rings.len(), |index| {
+            Some(index).filter(is_kept).and_then(|index| preparation.point(index))
+        });
+        let points: Vec<SurfacePoint> = points.into_iter().flatten().collect();
         if points.len() < MIN_POINTS {
             return Err(too_few(points.len()));
         }
@@ -116,7 +119,9 @@ struct Preparation<'a> {
 
 impl<'a> Preparation<'a> {
     fn new(grid: &'a RayGrid) -> Preparation<'a> {
-        Preparation { grid, rings: grid.rays().iter().map(|ray| ring(grid, ray)).collect() }
+        let rays = grid.rays();
+        let rings = on_all_cores(rays.len(), |index| rays.get(index).map(|ray| ring(grid, ray)).unwrap_or_default());
+        Preparation { grid, rings }
     }
 
     /// The prepared point of a ray.
@@ -128,9 +133,9 @@ impl<'a> Preparation<'a> {
         let radius_px = if ring.is_rim { half_window.max(2.0) } else { half_window } + 0.6;
         let (right, down) = tangent_axes(&ray.direction);
         let (mut inner, mut all) = (PlaneFit::default(), PlaneFit::default());
-        for (other_index, other) in self.grid.around(ray, radius_px) {
+        self.grid.around(ray, radius_px).for_each(|(other_index, other)| {
             if ray.jumps_to(other, self.grid.pitch_rad()) {
-                continue;
+                return;
             }
             // Inverse range is linear in the ray's direction on a plane; over a few pixels its component along `ray` is 1.
             let x = other.direction.dot(&right) / self.grid.pitch_rad();
@@ -140,7 +145,7 @@ impl<'a> Preparation<'a> {
             if self.rings.get(other_index).is_some_and(|ring| !ring.is_rim) {
                 inner.add(x, y, inverse);
             }
-        }
+        });
         let mut bend_m = 0.0;
         let chosen = match inner.solve() {
             Some(solved) if ring.is_rim && inner.n >= 4.0 => {
@@ -191,18 +196,25 @@ impl<'a> Preparation<'a> {
     }
 }
 
+/// `of` each of `0..n`, in order.
+fn on_all_cores<T: Send>(n: usize, of: impl Fn(usize) -> T + Sync) -> Vec<T> {
+    const MIN_CHUNK: usize = 2048;
+    let parts = parallel_chunks(n, MIN_CHUNK, NEVER, |chunk| chunk.map(&of).collect::<Vec<T>>());
+    parts.unwrap_or_default().into_iter().flatten().collect()
+}
+
 fn ring(grid: &RayGrid, ray: &Ray) -> Ring {
     const RADIUS_PX: f64 = 1.6;
     let (mut n_near, mut n_jumps) = (0usize, 0usize);
     let mut sum = [0.0f64; 2];
-    for (_, other) in grid.around(ray, RADIUS_PX) {
+    grid.around(ray, RADIUS_PX).for_each(|(_, other)| {
         if ray.jumps_to(other, grid.pitch_rad()) {
             n_jumps += 1;
-            continue;
+            return;
         }
         n_near += 1;
         sum = [sum[0] + other.place_px[0] - ray.place_px[0], sum[1] + other.place_px[1] - ray.place_px[1]];
-    }
+    });
     // The ray itself is among its neighbours.
     let is_outlier = n_near < 3 || (n_near < 4 && n_jumps >= 2);
     let center = [sum[0] / n_near.max(1) as f64, sum[1] / n_near.max(1) as f64];

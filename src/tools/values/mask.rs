@@ -176,7 +176,13 @@ impl PerFrameMaskValue {
     }
 
     fn points(&self, args: &[Dynamic; 4]) -> Result<PointsValue, ToolError> {
-        let (mask, map, kept) = self.confident(args, threshold(&args[3], 0.0)?)?;
+        let threshold = threshold(&args[3], 0.0)?;
+        if threshold <= 0.0 {
+            // Points have known depth in any case.
+            let mask = self.get(&args[1], &args[2])?;
+            return map_of(&args[0], &mask.frame)?.under(&mask);
+        }
+        let (mask, map, kept) = self.confident(args, threshold)?;
         map.under(&MaskValue { mask: kept, ..mask })
     }
 

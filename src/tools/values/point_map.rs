@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     array::Arr,
-    geometry::DepthMap,
+    geometry::{DepthMap, cloud::position_map},
     scene::FrameId,
     tools::{
         RhaiResult, ToolError,
@@ -138,17 +138,12 @@ impl PointMapValue {
         Some(self.0.fixed_from_camera * Point3::from(intrinsics.unproject(f64::from(u_px), f64::from(v_px), depth_m)))
     }
 
-    fn positions(&self) -> impl Iterator<Item = Option<Point3<f64>>> + '_ {
-        let (width, height) = (self.0.depth.width_px(), self.0.depth.height_px());
-        (0..height).flat_map(move |v| (0..width).map(move |u| self.position(u, v)))
-    }
-
     fn axis(&self, axis: usize) -> RhaiResult<Arr> {
-        arr(&self.shape(), self.positions().map(|p| p.map_or(f64::NAN, |p| p[axis])).collect())
+        arr(&self.shape(), self.all_axes().into_iter().skip(axis).step_by(3).collect())
     }
 
     fn all_axes(&self) -> Vec<f64> {
-        self.positions().flat_map(|p| p.map_or([f64::NAN; 3], |p| [p.x, p.y, p.z])).collect()
+        position_map(&self.0.depth, &self.0.frame.view().intrinsics, &self.0.fixed_from_camera)
     }
 
     fn confidences(&self) -> Vec<f64> {
