@@ -41,7 +41,7 @@ const NEAR: u32 = MUG;
 const FAR: u32 = BOWL;
 
 /// Kernels held at once to measure what one takes.
-const N_KERNELS: usize = 100;
+const N_KERNELS: usize = 5000;
 
 fn main() {
     let args: Vec<String> = std::env::args().skip(1).filter(|arg| arg != "--bench").collect();
@@ -252,7 +252,7 @@ fn trivial_cells(n: u32) -> Value {
     json!({"ms": ms})
 }
 
-/// Resident memory of one kernel, from a hundred of them.
+/// Resident memory of one kernel, from many of them.
 fn kernel_memory() -> Value {
     let prepared = prepared("640x480");
     let before = resident_kib();

@@ -48,6 +48,8 @@ pub struct CameraPlacement {
 
 /// Rows of an image that one thread takes at once.
 const ROWS_AT_ONCE: usize = 64;
+/// Pixels that one thread turns into points before another has started.
+const MIN_SHARED_PX: usize = 1 << 19;
 
 /// The viewing rays of an image in the target frame, one part per column and one per row: their sum times the depth is the way from
 /// the camera to the point.
@@ -165,7 +167,8 @@ impl PointCloud {
                 jobs.push((depths, set, some_points, some_sigmas));
             }
             let rays = Rays::new(intrinsics, depth.width_px(), placement);
-            let filled = parallel_chunks_mut(&mut jobs, 2, NEVER, |first, jobs| {
+            let min_chunk = if depth.depth_m().len() < MIN_SHARED_PX { usize::MAX } else { 2 };
+            let filled = parallel_chunks_mut(&mut jobs, min_chunk, NEVER, |first, jobs| {
                 for (at, (depths, set, points, sigmas)) in jobs.iter_mut().enumerate() {
                     let (mut points, mut sigmas) = (&mut **points, &mut **sigmas);
                     for (v, (depth_row, set_row)) in depths.chunks(width).zip(set.chunks(width)).enumerate() {

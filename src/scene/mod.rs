@@ -10,6 +10,7 @@ pub mod camera_model;
 pub mod frame_buffer;
 pub mod health;
 pub mod image_decode;
+pub mod image_encode;
 pub mod imu;
 pub mod labels;
 pub mod memory;

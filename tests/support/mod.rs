@@ -9,4 +9,5 @@ pub mod seeing_model;
 pub mod session_file;
 pub mod table_world;
 pub mod tabletop;
+pub mod typed_cells;
 pub mod written_log;

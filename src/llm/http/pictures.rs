@@ -2,7 +2,6 @@
 
 use std::{
     collections::HashMap,
-    hash::{BuildHasher, BuildHasherDefault, Hasher},
     ops::Range,
     sync::{Arc, Mutex, MutexGuard, PoisonError, Weak},
 };
@@ -10,13 +9,14 @@ use std::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use image::{
     RgbImage,
-    codecs::jpeg::JpegEncoder,
     imageops::{FilterType, resize},
 };
+use siphasher::sip128::SipHasher13;
 
 use crate::{
     llm::presets::PictureLimits,
     memory::parallel::{NEVER, parallel_chunks},
+    scene::image_encode::jpeg,
 };
 
 /// Bytes of encoded pictures that are kept.
@@ -157,15 +157,9 @@ impl std::fmt::Debug for PictureCache {
     }
 }
 
-/// Two SipHashes with different starts: chance and ill will do not find two pictures with the same 128 bits.
+/// 128 bits of SipHash: chance does not find two pictures with the same.
 fn content_hash(bytes: &[u8]) -> u128 {
-    let hash = |start: u8| {
-        let mut hasher = BuildHasherDefault::<std::hash::DefaultHasher>::default().build_hasher();
-        hasher.write_u8(start);
-        hasher.write(bytes);
-        u128::from(hasher.finish())
-    };
-    (hash(0) << 64) | hash(1)
+    SipHasher13::new().hash(bytes).as_u128()
 }
 
 fn encode(image: &RgbImage, limits: &PictureLimits) -> Result<String, PictureError> {
@@ -182,10 +176,7 @@ fn encode(image: &RgbImage, limits: &PictureLimits) -> Result<String, PictureErr
         };
         resize(image, scaled(width), scaled(height), FilterType::Triangle)
     });
-    let mut jpeg = Vec::new();
-    JpegEncoder::new_with_quality(&mut jpeg, limits.quality.clamp(1, 100))
-        .encode_image(shrunk.as_ref().unwrap_or(image))
-        .map_err(|error| failed(error.to_string()))?;
+    let jpeg = jpeg(shrunk.as_ref().unwrap_or(image), limits.quality).map_err(|error| failed(error.to_string()))?;
     Ok(format!("data:image/jpeg;base64,{}", STANDARD.encode(&jpeg)))
 }
 

@@ -1,12 +1,10 @@
 //! What the robot saw, as ROS messages, so that viewers show it: colour (JPEG), depth (millimetres), calibration and transforms.
 //! They are for people; the lossless truth is the snapshot itself.
 
-use image::codecs::jpeg::JpegEncoder;
-
 use super::cdr::CdrWriter;
 use crate::{
     geometry::DepthMap,
-    scene::{FrameId, Stamp, StampedTransform, View},
+    scene::{FrameId, Stamp, StampedTransform, View, image_encode},
 };
 
 const JPEG_QUALITY: u8 = 90;
@@ -90,9 +88,7 @@ pub(super) fn color(view: &View) -> Option<Vec<u8>> {
 
 /// A picture as JPEG; none when it is too large for that format.
 pub(super) fn jpeg(image: &image::RgbImage) -> Option<Vec<u8>> {
-    let mut bytes = Vec::new();
-    JpegEncoder::new_with_quality(&mut bytes, JPEG_QUALITY).encode_image(image).ok()?;
-    Some(bytes)
+    image_encode::jpeg(image, JPEG_QUALITY).ok()
 }
 
 /// Depth in whole millimetres, 0 where it is not known or cannot be told.

@@ -1,12 +1,12 @@
 //! What the answer rests on: drawn in the pictures, seen from above, and as a table.
 
 use base64::{Engine, engine::general_purpose::STANDARD};
-use image::{RgbImage, codecs::jpeg::JpegEncoder};
+use image::RgbImage;
 
 use super::{Html, deviations, map};
 use crate::{
     answer::{Evidence, picture::evidence_picture},
-    scene::{Snapshot, View},
+    scene::{Snapshot, View, image_encode::jpeg},
     session::{
         recorded::Recorded,
         records::{EvidenceRecord, PictureRefRecord},
@@ -79,8 +79,7 @@ fn table(page: &mut Html, records: &[EvidenceRecord]) {
 
 /// A picture that stands in the page itself.
 fn figure(page: &mut Html, image: &RgbImage, caption: &str) {
-    let mut jpeg = Vec::new();
-    if JpegEncoder::new_with_quality(&mut jpeg, JPEG_QUALITY).encode_image(image).is_ok() {
+    if let Ok(jpeg) = jpeg(image, JPEG_QUALITY) {
         picture(page, &STANDARD.encode(jpeg), image.dimensions(), caption);
     }
 }
