@@ -7,7 +7,6 @@ import math
 from dataclasses import dataclass, replace
 
 import numpy as np
-
 from demo import camera
 from demo.layout import OBJECTS, ObjectSpec, Part
 from demo.scene import Move, World

@@ -26,15 +26,18 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests/ros")]
 
 from action_msgs.msg import GoalStatus  # noqa: E402
-from arrangements import Arrangement, arrange  # noqa: E402
+from demo import camera, trajectory  # noqa: E402
+from demo.recorded_model import RecordedModel, Recordings  # noqa: E402
 from helpers import FakeCamera, FakeClock, FakeTf, Intrinsics, stamp  # noqa: E402
 from scenes import Rig, refusal, running_node  # noqa: E402
 from spatialclaw.action import AskSpatial  # noqa: E402
 from tf2_msgs.msg import TFMessage  # noqa: E402
-from tool_cases import Case, Cases, cell  # noqa: E402
 
-from demo import camera, trajectory  # noqa: E402
-from demo.recorded_model import RecordedModel, Recordings  # noqa: E402
+from arrangements import Arrangement, arrange  # noqa: E402
+from passage_cases import PassageCases  # noqa: E402
+from place_cases import PlaceCases  # noqa: E402
+from shape_cases import ShapeCases  # noqa: E402
+from tool_cases import Case, cell  # noqa: E402
 
 LEAST_ANSWERED = 0.5
 TF_PERIOD_SECS = 0.02
@@ -67,6 +70,19 @@ KNOWN: dict[str, tuple[tuple[int, str, str], ...]] = {
     "the displacement": ((3, "motion", "ball"), (20, "motion", "crate")),
 }  # fmt: skip
 ALL_KNOWN = {case for cases in KNOWN.values() for case in cases}
+
+
+class Cases(ShapeCases, PlaceCases, PassageCases):
+    """Everything that is asked of an arrangement."""
+
+    def all(self) -> list[Case]:
+        """In a fixed order."""
+        made = [
+            self.distances(), self.tree(), self.boxes(), self.oriented_boxes(), self.heights(), self.planes(), self.edges(),
+            self.sides(), self.orders(), self.supports(), self.spaces(), self.clearances(), self.motions(), self.directions(),
+            self.frames(),
+        ]  # fmt: skip
+        return [case for group in made for case in group]
 
 
 class Script(Recordings):
