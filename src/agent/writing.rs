@@ -12,7 +12,9 @@ const MAX_SHOWN_CHARS: usize = 1000;
 
 #[derive(Default)]
 struct Written {
-    text: String,
+    /// The last characters; a reply can be megabytes long and is looked at for each event.
+    end: String,
+    is_cut: bool,
     n_thought_chars: usize,
     n_untold_chars: usize,
 }
@@ -26,7 +28,7 @@ pub fn sink(events: &EventSink, step: u32, used: Usage) -> DeltaSink {
         match delta {
             Delta::Restart => *written = Written::default(),
             Delta::Text(text) => {
-                written.text.push_str(text);
+                written.push(text);
                 written.n_untold_chars += text.chars().count();
             }
             Delta::Thinking(text) => {
@@ -37,20 +39,35 @@ pub fn sink(events: &EventSink, step: u32, used: Usage) -> DeltaSink {
         }
         if written.n_untold_chars >= CHARS_PER_EVENT {
             written.n_untold_chars = 0;
-            events(Event { step, output: shown(&written), used, ..Event::of(Stage::Generate) });
+            events(Event { step, output: shown(&mut written), used, ..Event::of(Stage::Generate) });
         }
     })
 }
 
-/// Thoughts are counted, not shown: they are no part of the reply.
-fn shown(written: &Written) -> String {
-    if written.text.is_empty() {
-        return format!("thinking: {} characters so far", written.n_thought_chars);
+impl Written {
+    fn push(&mut self, text: &str) {
+        self.end.push_str(text);
+        if self.end.len() > 8 * MAX_SHOWN_CHARS {
+            self.cut();
+        }
     }
-    let n_chars = written.text.chars().count();
-    match written.text.char_indices().nth(n_chars.saturating_sub(MAX_SHOWN_CHARS)) {
-        Some((start, _)) if start > 0 => format!("...{}", written.text.get(start..).unwrap_or_default()),
-        _ => written.text.clone(),
+
+    fn cut(&mut self) {
+        if let Some((start, _)) = self.end.char_indices().rev().nth(MAX_SHOWN_CHARS - 1).filter(|(start, _)| *start > 0)
+        {
+            self.end.drain(..start);
+            self.is_cut = true;
+        }
+    }
+}
+
+/// Thoughts are counted, not shown: they are no part of the reply.
+fn shown(written: &mut Written) -> String {
+    written.cut();
+    match (written.end.is_empty(), written.is_cut) {
+        (true, _) => format!("thinking: {} characters so far", written.n_thought_chars),
+        (false, true) => format!("...{}", written.end),
+        (false, false) => written.end.clone(),
     }
 }
 
@@ -78,5 +95,15 @@ mod tests {
         let expected =
             ["thinking: 200 characters so far".to_owned(), "a".repeat(200), format!("...{}", "b".repeat(1000))];
         assert_eq!(*told.lock().unwrap(), expected);
+    }
+
+    #[test]
+    fn of_a_reply_without_end_only_the_end_is_kept() {
+        let mut written = Written::default();
+        for n in 0..3000 {
+            written.push(&format!("{n:04}").repeat(500));
+            assert!(written.end.len() <= 8 * MAX_SHOWN_CHARS + 2000);
+        }
+        assert_eq!(shown(&mut written), format!("...{}", "2999".repeat(250)));
     }
 }

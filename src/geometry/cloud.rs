@@ -1,6 +1,6 @@
 //! Points measured on one surface from one viewpoint, with what is known about their error.
 
-use std::sync::Arc;
+use std::{ops::Range, sync::Arc};
 
 use nalgebra::{Isometry3, Point3, Vector3};
 use serde::{Deserialize, Serialize};
@@ -118,6 +118,17 @@ pub fn position_map(depth: &DepthMap, intrinsics: &Intrinsics, target_from_camer
     map
 }
 
+/// Stretches of `0..n` in which `holds` everywhere, as long as they are: what is done within one needs no branch for each pixel.
+fn runs(n: usize, holds: impl Fn(usize) -> bool) -> impl Iterator<Item = Range<usize>> {
+    let mut next = 0;
+    std::iter::from_fn(move || {
+        let start = (next..n).find(|u| holds(*u))?;
+        let end = (start..n).find(|u| !holds(*u)).unwrap_or(n);
+        next = end;
+        Some(start..end)
+    })
+}
+
 fn single(v: &Vector3<f64>) -> [f32; 3] {
     [v.x as f32, v.y as f32, v.z as f32]
 }
@@ -156,14 +167,20 @@ impl PointCloud {
             let rays = Rays::new(intrinsics, depth.width_px(), placement);
             let filled = parallel_chunks_mut(&mut jobs, 2, NEVER, |first, jobs| {
                 for (at, (depths, set, points, sigmas)) in jobs.iter_mut().enumerate() {
-                    let mut places = points.iter_mut().zip(sigmas.iter_mut());
+                    let (mut points, mut sigmas) = (&mut **points, &mut **sigmas);
                     for (v, (depth_row, set_row)) in depths.chunks(width).zip(set.chunks(width)).enumerate() {
                         let row = rays.row((first + at) * ROWS_AT_ONCE + v);
-                        for ((depth_m, set), column) in depth_row.iter().zip(set_row).zip(&rays.columns) {
-                            if *set
-                                && depth_m.is_finite()
-                                && let Some((point, sigma)) = places.next()
-                            {
+                        let is_known = |u: usize| {
+                            set_row.get(u).is_some_and(|set| *set) && depth_row.get(u).is_some_and(|d| d.is_finite())
+                        };
+                        for run in runs(depth_row.len(), is_known) {
+                            let depths = depth_row.get(run.clone()).unwrap_or_default();
+                            let columns = rays.columns.get(run).unwrap_or_default();
+                            let (some_points, more_points) = points.split_at_mut(depths.len().min(points.len()));
+                            let (some_sigmas, more_sigmas) = sigmas.split_at_mut(depths.len().min(sigmas.len()));
+                            (points, sigmas) = (more_points, more_sigmas);
+                            let places = some_points.iter_mut().zip(some_sigmas);
+                            for ((depth_m, column), (point, sigma)) in depths.iter().zip(columns).zip(places) {
                                 *point = std::array::from_fn(|i| {
                                     (column.direction[i] + row.direction[i]) * depth_m + rays.origin_m[i]
                                 });

@@ -285,7 +285,9 @@ impl BoxTree {
             let mut results = Vec::with_capacity(chunk.len() * LEAF);
             let mut before: Option<[Found; LEAF]> = None;
             for at in chunk {
-                let (Some(leaf), Some(bounds)) = (asking.leaves.get(at), asking.boxes.get(first + at)) else { continue };
+                let (Some(leaf), Some(bounds)) = (asking.leaves.get(at), asking.boxes.get(first + at)) else {
+                    continue;
+                };
                 let mut part = Asking::new(leaf, *bounds, reach2, Wants::Each);
                 if let Some(before) = &before {
                     part.begin_with(before);
@@ -323,7 +325,9 @@ impl BoxTree {
                 waiting.extend(children);
                 continue;
             }
-            let (Some(leaf), Some(bounds)) = (asking.leaves.get(node - n_inner), asking.boxes.get(node)) else { continue };
+            let (Some(leaf), Some(bounds)) = (asking.leaves.get(node - n_inner), asking.boxes.get(node)) else {
+                continue;
+            };
             let mut part = Asking::new(leaf, *bounds, reach2(&closest), Wants::Closest);
             part.search(self);
             for (at, found) in leaf.at.iter().zip(&part.best) {
@@ -332,9 +336,7 @@ impl BoxTree {
                 }
             }
         }
-        closest.map(|(at, found)| {
-            (at as usize, Nearest { distance2: found.distance2, at: found.at as usize })
-        })
+        closest.map(|(at, found)| (at as usize, Nearest { distance2: found.distance2, at: found.at as usize }))
     }
 }
 

@@ -39,7 +39,7 @@ pub fn of_parse(error: &ParseError, map: &SourceMap, nearest: impl Fn(&str) -> O
 }
 
 fn variable_not_found(name: &str, nearest: Option<String>, line: &str) -> String {
-    if tools::all().any(|spec| spec.path == name) {
+    if tools::find(name).is_some() {
         return format!("`{name}` is built in and cannot be changed; use another variable");
     }
     if line.trim_start().starts_with(&format!("{name} =")) {

@@ -3,20 +3,14 @@
 use std::sync::{Arc, OnceLock};
 
 use rhai::{
-    Engine, Module, OptimizationLevel, Scope, Shared, Token,
+    Dynamic, Engine, Module, OptimizationLevel, Scope, Shared, Token,
     packages::{Package, StandardPackage},
 };
 
-use super::{
-    Limits,
-    builtins::{self, Dicts},
-    guards,
-    meter::Meter,
-    plain_values,
-};
+use super::{Limits, builtins, guards, meter::Meter, plain_values};
 use crate::{
     memory,
-    tools::{self, Session},
+    tools::{self, Library, Session},
 };
 
 /// Nested expressions at the top level and within functions.
@@ -59,14 +53,12 @@ pub const CLOSED: &[(&str, &str)] = &[
 ];
 
 /// An engine and the scope with the injected names.
-pub fn build(
-    limits: &Limits,
-    session: &Arc<Session>,
-    meter: &Arc<Meter>,
-    dicts: &Arc<Dicts>,
-) -> (Engine, Scope<'static>) {
+pub fn build(limits: &Limits, session: &Arc<Session>, meter: &Arc<Meter>) -> (Engine, Scope<'static>) {
     let mut engine = Engine::new_raw();
-    engine.register_global_module(standard_functions());
+    for module in shared_modules() {
+        engine.register_global_module(module.clone());
+    }
+    engine.set_default_tag(Dynamic::from(session.clone()));
     engine.set_max_strings_interned(MAX_INTERNED);
     engine
         .set_max_call_levels(limits.max_call_depth)
@@ -93,10 +85,6 @@ pub fn build(
     let debugging = session.clone();
     engine.on_debug(move |text, _, _| debugging.print(text));
     meter.watch(&mut engine);
-    plain_values::register(&mut engine, meter);
-    guards::register(&mut engine, meter);
-    builtins::register(&mut engine, meter, dicts);
-    tools::register(&mut engine, session);
 
     // A scope constant satisfies the strict check of variables but is not seen inside functions; a global module is.
     let mut scope = Scope::new();
@@ -109,14 +97,19 @@ pub fn build(
     (engine, scope)
 }
 
-/// Rhai's own functions, made once: they are the same for every kernel, which then costs nothing for them.
-fn standard_functions() -> Shared<Module> {
-    static SHARED: OnceLock<Shared<Module>> = OnceLock::new();
-    let make = || {
+/// Functions and types, made once: they are the same for every kernel, which then costs nothing for them. What is in a later one goes
+/// before what is in an earlier one.
+fn shared_modules() -> &'static [Shared<Module>; 3] {
+    static SHARED: OnceLock<[Shared<Module>; 3]> = OnceLock::new();
+    SHARED.get_or_init(|| {
         let _outside = memory::outside();
-        StandardPackage::new().as_shared_module()
-    };
-    SHARED.get_or_init(make).clone()
+        let mut library = Library::default();
+        plain_values::register(&mut library);
+        guards::register(&mut library);
+        builtins::register(&mut library);
+        tools::register(&mut library);
+        [StandardPackage::new().as_shared_module(), tools::arrays::module().into(), library.finish()]
+    })
 }
 
 /// Words that Rhai keeps for later and numpy has as names.

@@ -1,12 +1,10 @@
 //! Native functions of Rhai that could take a great deal of memory, or wait, within one operation: each is replaced by one that asks
 //! for room first, or closed. Disabling a symbol does not close a native function, only replacing it does.
 
-use std::sync::Arc;
-
-use rhai::{Array, Dynamic, Engine, FnPtr, ImmutableString, Map};
+use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map, NativeCallContext};
 
 use super::{engine::CLOSED, meter::Meter, nesting};
-use crate::tools::{RhaiResult, ToolError};
+use crate::tools::{Host, Library, RhaiResult, ToolError};
 
 /// Bytes of one [`Dynamic`].
 const DYNAMIC_BYTES: usize = std::mem::size_of::<Dynamic>();
@@ -18,10 +16,10 @@ type Range = std::ops::Range<i64>;
 type RangeInclusive = std::ops::RangeInclusive<i64>;
 
 /// Replaces and closes what must not be reached.
-pub fn register(engine: &mut Engine, meter: &Arc<Meter>) {
-    close(engine);
-    guard_strings(engine, meter);
-    guard_lists(engine, meter);
+pub fn register(library: &mut Library) {
+    close(library);
+    guard_strings(library);
+    guard_lists(library);
 }
 
 fn closed<T>(name: &str) -> RhaiResult<T> {
@@ -29,8 +27,8 @@ fn closed<T>(name: &str) -> RhaiResult<T> {
     Err(ToolError::argument(format!("`{name}` is not available: {instead}")).into())
 }
 
-fn close(engine: &mut Engine) {
-    engine
+fn close(library: &mut Library) {
+    library
         .register_fn("sleep", |_: i64| closed::<()>("sleep"))
         .register_fn("sleep", |_: f64| closed::<()>("sleep"))
         .register_fn("exit", || closed::<()>("exit"))
@@ -62,90 +60,104 @@ fn count(n: i64) -> usize {
     usize::try_from(n).unwrap_or(0)
 }
 
-fn guard_strings(engine: &mut Engine, meter: &Arc<Meter>) {
-    let pad = meter.clone();
-    engine.register_fn("pad", move |text: &mut ImmutableString, n: i64, with: char| {
-        padded(&pad, text, n, with.encode_utf8(&mut [0; 4]))
+fn guard_strings(library: &mut Library) {
+    library.register_fn("pad", |context: NativeCallContext, text: &mut ImmutableString, n: i64, with: char| {
+        padded(&*Meter::of(&context)?, text, n, with.encode_utf8(&mut [0; 4]))
     });
-    let pad = meter.clone();
-    engine.register_fn("pad", move |text: &mut ImmutableString, n: i64, with: ImmutableString| {
-        padded(&pad, text, n, &with)
+    library.register_fn(
+        "pad",
+        |context: NativeCallContext, text: &mut ImmutableString, n: i64, with: ImmutableString| {
+            padded(&*Meter::of(&context)?, text, n, &with)
+        },
+    );
+    library.register_fn(
+        "replace",
+        |context: NativeCallContext, text: &mut ImmutableString, from: ImmutableString, to: ImmutableString| {
+            replaced(&*Meter::of(&context)?, text, &from, &to)
+        },
+    );
+    library.register_fn(
+        "replace",
+        |context: NativeCallContext, text: &mut ImmutableString, from: ImmutableString, to: char| {
+            replaced(&*Meter::of(&context)?, text, &from, to.encode_utf8(&mut [0; 4]))
+        },
+    );
+    library.register_fn(
+        "replace",
+        |context: NativeCallContext, text: &mut ImmutableString, from: char, to: ImmutableString| {
+            replaced(&*Meter::of(&context)?, text, from.encode_utf8(&mut [0; 4]), &to)
+        },
+    );
+    library.register_fn("replace", |context: NativeCallContext, text: &mut ImmutableString, from: char, to: char| {
+        replaced(&*Meter::of(&context)?, text, from.encode_utf8(&mut [0; 4]), to.encode_utf8(&mut [0; 4]))
     });
-    let replace = meter.clone();
-    engine.register_fn("replace", move |text: &mut ImmutableString, from: ImmutableString, to: ImmutableString| {
-        replaced(&replace, text, &from, &to)
-    });
-    let replace = meter.clone();
-    engine.register_fn("replace", move |text: &mut ImmutableString, from: ImmutableString, to: char| {
-        replaced(&replace, text, &from, to.encode_utf8(&mut [0; 4]))
-    });
-    let replace = meter.clone();
-    engine.register_fn("replace", move |text: &mut ImmutableString, from: char, to: ImmutableString| {
-        replaced(&replace, text, from.encode_utf8(&mut [0; 4]), &to)
-    });
-    let replace = meter.clone();
-    engine.register_fn("replace", move |text: &mut ImmutableString, from: char, to: char| {
-        replaced(&replace, text, from.encode_utf8(&mut [0; 4]), to.encode_utf8(&mut [0; 4]))
-    });
-    let split = meter.clone();
-    engine.register_fn("split", move |text: &mut ImmutableString, by: ImmutableString| {
+    library.register_fn("split", |context: NativeCallContext, text: &mut ImmutableString, by: ImmutableString| {
         split_at(
-            &split,
+            &*Meter::of(&context)?,
             text,
             |text| text.matches(by.as_str()).count(),
             |text| text.split(by.as_str()).map(item).collect(),
         )
     });
-    let split = meter.clone();
-    engine.register_fn("split", move |text: &mut ImmutableString, by: char| {
-        split_at(&split, text, |text| text.matches(by).count(), |text| text.split(by).map(item).collect())
+    library.register_fn("split", |context: NativeCallContext, text: &mut ImmutableString, by: char| {
+        split_at(
+            &*Meter::of(&context)?,
+            text,
+            |text| text.matches(by).count(),
+            |text| text.split(by).map(item).collect(),
+        )
     });
-    let split = meter.clone();
-    engine.register_fn("split", move |text: &mut ImmutableString| {
-        split_at(&split, text, |text| text.len() / 2, |text| text.split_whitespace().map(item).collect())
+    library.register_fn("split", |context: NativeCallContext, text: &mut ImmutableString| {
+        split_at(
+            &*Meter::of(&context)?,
+            text,
+            |text| text.len() / 2,
+            |text| text.split_whitespace().map(item).collect(),
+        )
     });
     for (name, is_reversed) in [("split", false), ("split_rev", true)] {
-        let split = meter.clone();
-        engine.register_fn(name, move |text: &mut ImmutableString, by: ImmutableString, n: i64| {
-            split_into(&split, text, &by, count(n), is_reversed)
-        });
-        let split = meter.clone();
-        engine.register_fn(name, move |text: &mut ImmutableString, by: char, n: i64| {
-            split_into(&split, text, by.encode_utf8(&mut [0; 4]), count(n), is_reversed)
+        library.register_fn(
+            name,
+            move |context: NativeCallContext, text: &mut ImmutableString, by: ImmutableString, n: i64| {
+                split_into(&*Meter::of(&context)?, text, &by, count(n), is_reversed)
+            },
+        );
+        library.register_fn(name, move |context: NativeCallContext, text: &mut ImmutableString, by: char, n: i64| {
+            split_into(&*Meter::of(&context)?, text, by.encode_utf8(&mut [0; 4]), count(n), is_reversed)
         });
     }
-    let split = meter.clone();
-    engine.register_fn("split_rev", move |text: &mut ImmutableString, by: ImmutableString| {
-        split_into(&split, text, &by, usize::MAX, true)
+    library.register_fn("split_rev", |context: NativeCallContext, text: &mut ImmutableString, by: ImmutableString| {
+        split_into(&*Meter::of(&context)?, text, &by, usize::MAX, true)
     });
-    let split = meter.clone();
-    engine.register_fn("split_rev", move |text: &mut ImmutableString, by: char| {
-        split_into(&split, text, by.encode_utf8(&mut [0; 4]), usize::MAX, true)
+    library.register_fn("split_rev", |context: NativeCallContext, text: &mut ImmutableString, by: char| {
+        split_into(&*Meter::of(&context)?, text, by.encode_utf8(&mut [0; 4]), usize::MAX, true)
     });
-    let chars = meter.clone();
-    engine.register_fn("to_chars", move |text: &mut ImmutableString| -> RhaiResult<Array> {
-        chars.require_room(text.len().saturating_mul(DYNAMIC_BYTES))?;
+    library.register_fn("to_chars", |context: NativeCallContext, text: &mut ImmutableString| -> RhaiResult<Array> {
+        Meter::of(&context)?.require_room(text.len().saturating_mul(DYNAMIC_BYTES))?;
         Ok(text.chars().map(Dynamic::from).collect())
     });
-    let json = meter.clone();
-    engine.register_fn("parse_json", move |text: ImmutableString| -> RhaiResult<Dynamic> {
-        json.require_room(text.len().saturating_mul(LIST_ITEM_BYTES))?;
+    library.register_fn("parse_json", |context: NativeCallContext, text: ImmutableString| -> RhaiResult<Dynamic> {
+        Meter::of(&context)?.require_room(text.len().saturating_mul(LIST_ITEM_BYTES))?;
         serde_json::from_str(&text).map_err(|error| ToolError::argument(format!("this is no JSON: {error}")).into())
     });
-    let (add, append) = (meter.clone(), meter.clone());
-    engine
-        .register_fn("+", move |a: ImmutableString, b: ImmutableString| -> RhaiResult<ImmutableString> {
-            add.require_text(a.len().saturating_add(b.len()))?;
-            Ok(a + b)
-        })
-        .register_fn("+=", move |a: &mut ImmutableString, b: ImmutableString| -> RhaiResult<()> {
-            append.require_text(a.len().saturating_add(b.len()))?;
-            *a += b;
-            Ok(())
-        });
-    let repeat = meter.clone();
-    engine.register_fn("*", move |text: ImmutableString, n: i64| -> RhaiResult<String> {
-        repeat.require_text(text.len().saturating_mul(count(n)))?;
+    library
+        .register_fn(
+            "+",
+            |context: NativeCallContext, a: ImmutableString, b: ImmutableString| -> RhaiResult<ImmutableString> {
+                Meter::of(&context)?.require_text(a.len().saturating_add(b.len()))?;
+                Ok(a + b)
+            },
+        )
+        .register_fn(
+            "+=",
+            |context: NativeCallContext, a: &mut ImmutableString, b: ImmutableString| -> RhaiResult<()> {
+                Meter::of(&context)?.require_text(a.len().saturating_add(b.len()))?;
+                *a += b;
+                Ok(())
+            },
+        );
+    library.register_fn("*", |context: NativeCallContext, text: ImmutableString, n: i64| -> RhaiResult<String> {
+        Meter::of(&context)?.require_text(text.len().saturating_mul(count(n)))?;
         Ok(text.repeat(count(n)))
     });
 }
@@ -192,28 +204,29 @@ fn split_at(
     Ok(split(text))
 }
 
-fn guard_lists(engine: &mut Engine, meter: &Arc<Meter>) {
-    let (add, append) = (meter.clone(), meter.clone());
-    engine
-        .register_fn("+", move |a: Array, b: Array| -> RhaiResult<Array> {
-            add.require_room(a.len().saturating_add(b.len()).saturating_mul(DYNAMIC_BYTES))?;
+fn guard_lists(library: &mut Library) {
+    library
+        .register_fn("+", |context: NativeCallContext, a: Array, b: Array| -> RhaiResult<Array> {
+            Meter::of(&context)?.require_room(a.len().saturating_add(b.len()).saturating_mul(DYNAMIC_BYTES))?;
             Ok(a.into_iter().chain(b).collect())
         })
-        .register_fn("+=", move |a: &mut Array, b: Array| -> RhaiResult<()> {
-            append.require_room(a.len().saturating_add(b.len()).saturating_mul(2 * DYNAMIC_BYTES))?;
+        .register_fn("+=", |context: NativeCallContext, a: &mut Array, b: Array| -> RhaiResult<()> {
+            Meter::of(&context)?.require_room(a.len().saturating_add(b.len()).saturating_mul(2 * DYNAMIC_BYTES))?;
             a.extend(b);
             Ok(())
         });
-    let pad = meter.clone();
-    engine.register_fn("pad", move |list: &mut Array, n: i64, with: Dynamic| -> RhaiResult<()> {
-        if count(n) > list.len() {
-            let each = nesting::copied_bytes(&with);
-            pad.require_room((count(n) - list.len()).saturating_mul(each))?;
-            list.resize(count(n), with);
-        }
-        Ok(())
-    });
-    engine
+    library.register_fn(
+        "pad",
+        |context: NativeCallContext, list: &mut Array, n: i64, with: Dynamic| -> RhaiResult<()> {
+            if count(n) > list.len() {
+                let each = nesting::copied_bytes(&with);
+                Meter::of(&context)?.require_room((count(n) - list.len()).saturating_mul(each))?;
+                list.resize(count(n), with);
+            }
+            Ok(())
+        },
+    );
+    library
         .register_fn(
             "shift",
             |list: &mut Array| if list.is_empty() { Ok(Dynamic::UNIT) } else { moved(list.remove(0)) },

@@ -1,16 +1,20 @@
 //! What the running cell has used, looked at after every operation.
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicU64, Ordering},
+use std::{
+    any::Any,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
 };
 
-use rhai::Engine;
+use rhai::{Engine, NativeCallContext};
 
-use super::Limits;
+use super::{Limits, builtins::Dicts};
 use crate::{
+    error_code::ErrorCode,
     memory::Account,
-    tools::{RhaiResult, Session, StopReason, ToolError},
+    tools::{Host, RhaiResult, Session, StopReason, ToolError},
 };
 
 /// Allocations per allowed operation. Copying a nested list takes many within one operation, so operations alone do not bound
@@ -27,9 +31,24 @@ const POLL_EVERY: u64 = 256;
 pub struct Meter {
     limits: Limits,
     session: Arc<Session>,
+    /// Dicts that its cells made.
+    pub dicts: Dicts,
     n_operations: AtomicU64,
     account: Account,
     first_allocation: AtomicU64,
+}
+
+impl Host for Meter {
+    /// Whether `n_bytes` more may be taken in one operation; stops the cell otherwise.
+    fn require_room(&self, n_bytes: usize) -> RhaiResult<()> {
+        let held = self.held_bytes();
+        if held.saturating_add(n_bytes) <= self.limits.max_memory_bytes {
+            return Ok(());
+        }
+        self.session.stop.stop(StopReason::Memory);
+        let (needed, max) = (n_bytes >> 20, self.limits.max_memory_bytes >> 20);
+        Err(ToolError::argument(format!("this needs {needed} MiB more, {max} MiB are allowed in all")).into())
+    }
 }
 
 impl Meter {
@@ -38,10 +57,22 @@ impl Meter {
         Arc::new(Meter {
             limits,
             session,
+            dicts: Dicts::default(),
             n_operations: AtomicU64::new(0),
             account,
             first_allocation: AtomicU64::new(0),
         })
+    }
+
+    /// That of the kernel whose cell calls.
+    ///
+    /// # Errors
+    /// `INTERNAL_ERROR` when no kernel calls.
+    pub fn of(context: &NativeCallContext<'_>) -> RhaiResult<Arc<Meter>> {
+        let host: Option<Arc<dyn Any + Send + Sync>> = Session::of(context)?.host().map(|host| host as _);
+        let lost =
+            || ToolError::new(ErrorCode::InternalError, "this function was called outside of a kernel".to_owned());
+        Ok(host.and_then(|host| host.downcast().ok()).ok_or_else(lost)?)
     }
 
     /// Starts a new cell.
@@ -59,20 +90,6 @@ impl Meter {
     /// Most bytes held in the running cell.
     pub fn peak_bytes(&self) -> usize {
         self.account.peak_bytes()
-    }
-
-    /// Whether `n_bytes` more may be taken in one operation; stops the cell otherwise.
-    ///
-    /// # Errors
-    /// When they do not fit.
-    pub fn require_room(&self, n_bytes: usize) -> RhaiResult<()> {
-        let held = self.held_bytes();
-        if held.saturating_add(n_bytes) <= self.limits.max_memory_bytes {
-            return Ok(());
-        }
-        self.session.stop.stop(StopReason::Memory);
-        let (needed, max) = (n_bytes >> 20, self.limits.max_memory_bytes >> 20);
-        Err(ToolError::argument(format!("this needs {needed} MiB more, {max} MiB are allowed in all")).into())
     }
 
     /// Whether a text of `n_bytes` may be made: every function on texts makes a few copies at once, so one must not fill the memory.

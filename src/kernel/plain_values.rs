@@ -1,14 +1,12 @@
 //! Text and equality of lists and maps. Rhai's own walk them by recursion without bound; these end where values are nested too deep and
 //! where text gets too long.
 
-use std::sync::Arc;
-
-use rhai::{Array, Dynamic, Engine, FnPtr, ImmutableString, Map, NativeCallContext};
+use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map, NativeCallContext};
 
 use super::{builtins::Dict, meter::Meter, nesting};
 use crate::{
     array::Bools,
-    tools::{RhaiResult, ToolError},
+    tools::{Library, RhaiResult, ToolError},
 };
 
 /// Characters of one value's text.
@@ -18,20 +16,19 @@ const MAX_TEXT_CHARS: usize = 100_000;
 const NOTHING: &str = "()";
 
 /// Replaces Rhai's own functions.
-pub fn register(engine: &mut Engine, meter: &Arc<Meter>) {
-    let json = meter.clone();
+pub fn register(library: &mut Library) {
     // Nothing at all would look as if nothing had been printed.
-    engine
+    library
         .register_fn("print", |(): ()| NOTHING)
         .register_fn("to_string", |(): ()| NOTHING)
         .register_fn("+=", |text: &mut ImmutableString, (): ()| *text += NOTHING);
     for name in ["to_string", "to_debug"] {
-        engine
+        library
             .register_fn(name, |context: NativeCallContext, list: Array| text(&context, &Dynamic::from(list)))
             .register_fn(name, |context: NativeCallContext, map: Map| text(&context, &Dynamic::from(map)))
             .register_fn(name, |_: FnPtr| "closure".to_owned());
     }
-    engine
+    library
         .register_fn("==", |context: NativeCallContext, a: Array, b: Array| lists_equal(&context, &a, &b))
         .register_fn("!=", |context: NativeCallContext, a: Array, b: Array| {
             lists_equal(&context, &a, &b).map(|equal| !equal)
@@ -40,14 +37,14 @@ pub fn register(engine: &mut Engine, meter: &Arc<Meter>) {
         .register_fn("!=", |context: NativeCallContext, a: Map, b: Map| {
             maps_equal(&context, &a, &b).map(|equal| !equal)
         })
-        .register_fn("to_json", move |map: &mut Map| -> RhaiResult<String> {
+        .register_fn("to_json", |context: NativeCallContext, map: &mut Map| -> RhaiResult<String> {
             if map.values().any(nesting::is_too_deep) {
                 return too_deep();
             }
             let n_bytes = map.iter().fold(0usize, |n, (key, item)| {
                 n.saturating_add(key.len()).saturating_add(nesting::text_bytes(item, nesting::MAX_DEPTH))
             });
-            json.require_text(n_bytes)?;
+            Meter::of(&context)?.require_text(n_bytes)?;
             serde_json::to_string(&Dynamic::from(map.clone()))
                 .map_err(|error| ToolError::argument(format!("this map has no JSON: {error}")).into())
         });

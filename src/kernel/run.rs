@@ -3,16 +3,14 @@
 use std::{
     collections::{BTreeMap, BTreeSet},
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, Weak},
     time::Instant,
 };
 
 use rhai::{AST, Dynamic, Engine, EvalAltResult, FnPtr, Map, Scope};
 
 use super::{
-    Cell, CellError, CellReport, CellStatus, KernelContext, LeftOut, Limits, MemoryUse,
-    builtins::Dicts,
-    cell_error, engine,
+    Cell, CellError, CellReport, CellStatus, KernelContext, LeftOut, Limits, MemoryUse, cell_error, engine,
     habits::{self, Lowered, Names},
     meter::{MAX_TEXT_BYTES, Meter},
     nearest_name::nearest_name,
@@ -25,7 +23,7 @@ use super::{
 use crate::{
     error_code::ErrorCode,
     memory::Account,
-    tools::{Session, StopReason, ToolContext, is_injected},
+    tools::{Session, StopReason, ToolContext},
 };
 
 /// Mistakes reported of one cell.
@@ -44,6 +42,8 @@ const MAX_VALUE_CHARS: usize = 2000;
 pub struct Kernel {
     engine: Engine,
     scope: Scope<'static>,
+    /// Names that every cell finds in scope, below those of cells.
+    injected: BTreeSet<String>,
     functions: AST,
     session: Arc<Session>,
     meter: Arc<Meter>,
@@ -53,7 +53,6 @@ pub struct Kernel {
     limits: Limits,
     deadline: Instant,
     account: Account,
-    dicts: Arc<Dicts>,
     /// Functions of all cells with their parameters.
     function_params: BTreeMap<String, Vec<Vec<String>>>,
     /// Variables that were set to another's value, with what that was.
@@ -62,7 +61,7 @@ pub struct Kernel {
 
 impl Drop for Kernel {
     fn drop(&mut self) {
-        self.dicts.clear();
+        self.meter.dicts.clear();
     }
 }
 
@@ -98,18 +97,16 @@ impl Kernel {
         let entered = account.enter();
         let session = Session::new(tool_context, cancel, deadline);
         let meter = Meter::new(limits, session.clone(), account.clone());
-        let room = Arc::downgrade(&meter);
-        let _ = session.room.set(Box::new(move |n_bytes| match room.upgrade() {
-            Some(meter) => meter.require_room(n_bytes),
-            None => Session::require_modest(n_bytes),
-        }));
-        let dicts = Arc::new(Dicts::default());
-        let (engine, scope) = engine::build(&limits, &session, &meter, &dicts);
+        let host: Weak<Meter> = Arc::downgrade(&meter);
+        let _ = session.host.set(host);
+        let (engine, scope) = engine::build(&limits, &session, &meter);
         let registry = Registry::of(&engine);
+        let injected = scope.iter_raw().map(|(name, ..)| name.to_owned()).collect();
         drop(entered);
         Kernel {
             engine,
             scope,
+            injected,
             functions: AST::empty(),
             session,
             meter,
@@ -119,7 +116,6 @@ impl Kernel {
             limits,
             deadline,
             account,
-            dicts,
             function_params: BTreeMap::new(),
             aliases: BTreeMap::new(),
         }
@@ -157,8 +153,9 @@ impl Kernel {
             Err(errors) => (CellStatus::Rejected(errors), None),
             Ok(value) => self.ended(cell, value),
         };
-        variables::remove_hidden(&mut self.scope);
-        variables::compact(&mut self.scope);
+        let n_injected = self.injected.len();
+        variables::remove_hidden(&mut self.scope, n_injected);
+        variables::compact(&mut self.scope, n_injected);
         let scope = &self.scope;
         self.aliases.retain(|name, _| scope.contains(name));
         let dropped = self.drop_what_must_not_stay(&status);
@@ -181,7 +178,7 @@ impl Kernel {
         started: Instant,
     ) -> CellReport {
         for_each_error(&mut status, |error| error.message = shortened_message(std::mem::take(&mut error.message)));
-        let (variables, unchanged) = self.variables.update(&self.scope, is_injected);
+        let (variables, unchanged) = self.variables.update(&self.scope, self.injected.len());
         let produced = self.session.finish_cell();
         let output_bytes = produced.output.n_left_out();
         let mut stdout = produced.output.into_text();
@@ -226,8 +223,8 @@ impl Kernel {
             let nearest = |name: &str| nearest_name(name, names.iter().copied()).map(str::to_owned);
             vec![cell_error::of_parse(&error, &self.sources, nearest)]
         })?;
-        let known = Known { functions: &self.functions, variables: self.callable_names() };
-        let mut issues = static_check::check(&ast, self.registry, &known);
+        let known = Known { functions: &self.functions, variables: self.callable_names(), injected: &self.injected };
+        let mut issues = static_check::check(&ast, self.registry, known);
         if is_program {
             issues.extend(reachable_end::check(&ast));
         }
@@ -258,9 +255,10 @@ impl Kernel {
             let message = format!("the cell has {n_bytes} bytes, at most {MAX_SOURCE_BYTES} are taken; split it");
             return Err(vec![CellError { line: None, column: None, message, code: None }]);
         }
-        let entries = || self.scope.iter_raw().filter(|(name, ..)| !is_injected(name));
+        let entries = || variables::own(&self.scope, self.injected.len());
         let names = Names {
-            variables: self.scope.iter_raw().map(|(name, ..)| name).collect(),
+            injected: &self.injected,
+            variables: entries().map(|(name, ..)| name).collect(),
             closures: entries().filter(|(_, _, value)| value.is::<FnPtr>()).map(|(name, ..)| name).collect(),
             constants: entries().filter(|(_, is_constant, _)| *is_constant).map(|(name, ..)| name).collect(),
             is_built_in: static_check::is_built_in,
@@ -283,7 +281,7 @@ impl Kernel {
     /// Variables, and keys of maps that hold closures.
     fn callable_names(&self) -> BTreeSet<String> {
         let mut names = BTreeSet::new();
-        for (name, _, value) in self.scope.iter_raw() {
+        for (name, _, value) in variables::own(&self.scope, self.injected.len()) {
             names.insert(name.to_owned());
             if let Some(map) = value.read_lock::<Map>() {
                 names.extend(map.iter().filter(|(_, item)| item.is::<FnPtr>()).map(|(key, _)| key.to_string()));
@@ -378,15 +376,14 @@ impl Kernel {
 
     /// A value that was too large would end every later cell, and one that is nested too deep would end the thread.
     fn drop_what_must_not_stay(&mut self, status: &CellStatus) -> Vec<String> {
-        let mut dropped = variables::remove_where(&mut self.scope, |_, value| nesting::is_too_deep(value));
+        let mut dropped =
+            variables::remove_where(&mut self.scope, self.injected.len(), |_, value| nesting::is_too_deep(value));
         let is_memory =
             matches!(status, CellStatus::LimitReached(_)) && self.session.stop.reason() == Some(StopReason::Memory);
         if is_memory {
             let known = &self.variables;
-            let is_of_cell = |name: &str, value: &Dynamic| {
-                !is_injected(name) && (!known.contains(name) || known.has_changed(name, value))
-            };
-            dropped.extend(variables::remove_where(&mut self.scope, is_of_cell));
+            let is_of_cell = |name: &str, value: &Dynamic| !known.contains(name) || known.has_changed(name, value);
+            dropped.extend(variables::remove_where(&mut self.scope, self.injected.len(), is_of_cell));
         }
         dropped
     }

@@ -28,7 +28,7 @@ pub struct Issue {
 
 /// Whether a cell finds the name in scope, or as a function of tools, and may not set it.
 pub fn is_built_in(name: &str) -> bool {
-    is_injected(name) || tools::all().any(|spec| spec.path == name)
+    is_injected(name) || tools::find(name).is_some()
 }
 
 /// What a cell may call.
@@ -40,6 +40,8 @@ pub struct Registry {
     /// The same of `np` and `math`, which are no functions by themselves.
     of_modules: BTreeMap<String, BTreeSet<usize>>,
     tools: BTreeMap<&'static str, &'static ToolSpec>,
+    /// The first tool of each last name.
+    by_name: BTreeMap<&'static str, &'static ToolSpec>,
     groups: BTreeSet<&'static str>,
 }
 
@@ -73,9 +75,13 @@ impl Registry {
             natives.entry(name.to_owned()).or_default().extend(0..=12);
         }
         let tools: BTreeMap<&str, &ToolSpec> = tools::all().map(|spec| (spec.path, spec)).collect();
+        let mut by_name = BTreeMap::new();
+        for spec in tools.values() {
+            by_name.entry(spec.name()).or_insert(*spec);
+        }
         let groups = tools.values().map(|spec| spec.group()).filter(|group| !group.is_empty()).collect();
         let functions = natives.keys().filter(|name| !name.contains('$')).cloned().collect();
-        Registry { natives, functions, of_modules, tools, groups }
+        Registry { natives, functions, of_modules, tools, by_name, groups }
     }
 
     /// Names of native functions and methods.
@@ -86,19 +92,16 @@ impl Registry {
     /// The tool that a misspelt path most likely means: by its whole path, else by its last name.
     fn nearest_tool(&self, path: &str) -> Option<&'static ToolSpec> {
         let name = path.rsplit('.').next().unwrap_or(path);
-        let same_name = self.tools.values().find(|spec| spec.name() == name).copied();
+        let same_name = self.by_name.get(name).copied();
         let group = path.rsplit_once('.').map_or("", |(group, _)| group);
         let in_group = || self.tools.values().filter(|spec| spec.group() == group).map(|spec| spec.name());
         let near =
             nearest_name(name, in_group()).and_then(|near| self.tools.get(format!("{group}.{near}").as_str()).copied());
-        same_name.or(near).or_else(|| {
-            let near = nearest_name(name, self.tools.values().map(|spec| spec.name()))?;
-            self.tools.values().find(|spec| spec.name() == near).copied()
-        })
+        same_name.or(near).or_else(|| self.by_name.get(nearest_name(name, self.by_name.keys().copied())?).copied())
     }
 
     fn is_reserved_function(&self, name: &str) -> bool {
-        self.tools.values().any(|spec| spec.name() == name)
+        self.by_name.contains_key(name)
             || CLOSED.iter().any(|(closed, _)| *closed == name)
             || is_injected(name)
             || name == "print"
@@ -111,14 +114,17 @@ pub struct Known<'a> {
     pub functions: &'a AST,
     /// Variables in scope, and keys of maps that hold closures.
     pub variables: BTreeSet<String>,
+    /// Names that every cell finds in scope.
+    pub injected: &'a BTreeSet<String>,
 }
 
 /// Every mistake found, in order.
-pub fn check(ast: &AST, registry: &Registry, known: &Known<'_>) -> Vec<Issue> {
+pub fn check(ast: &AST, registry: &Registry, known: Known<'_>) -> Vec<Issue> {
     let mut check = Check {
         registry,
         functions: script_functions(ast, known.functions),
-        locals: local_names(ast, &known.variables),
+        locals: local_names(ast, known.variables),
+        injected: known.injected,
         in_tool_chain: HashSet::new(),
         refused: BTreeSet::new(),
         issues: Vec::new(),
@@ -151,8 +157,7 @@ fn script_functions(own: &AST, earlier: &AST) -> BTreeMap<String, BTreeSet<usize
 }
 
 /// Everything that may hold a closure: variables, parameters, keys of maps.
-fn local_names(ast: &AST, variables: &BTreeSet<String>) -> BTreeSet<String> {
-    let mut names = variables.clone();
+fn local_names(ast: &AST, mut names: BTreeSet<String>) -> BTreeSet<String> {
     for function in ast.iter_functions() {
         names.extend(function.params.iter().map(|param| (*param).to_owned()));
     }
@@ -178,6 +183,7 @@ struct Check<'a> {
     registry: &'a Registry,
     functions: BTreeMap<String, BTreeSet<usize>>,
     locals: BTreeSet<String>,
+    injected: &'a BTreeSet<String>,
     /// Calls of tools, which are checked against their declarations and not as methods. By address: nodes have no identity.
     in_tool_chain: HashSet<*const FnCallExpr>,
     /// Functions of the cell whose names are taken; their calls are no further mistakes.
@@ -217,6 +223,10 @@ impl Check<'_> {
             Some(ASTNode::Expr(Expr::MethodCall(call, position))) => self.method(call, *position),
             _ => {}
         }
+    }
+
+    fn is_local(&self, name: &str) -> bool {
+        self.locals.contains(name) || self.injected.contains(name)
     }
 
     fn is_built_in(&self, name: &str) -> bool {
@@ -378,7 +388,7 @@ impl Check<'_> {
         }
         // Natives of tools are methods of their groups; of them only `find` is also one of lists.
         let is_of_list = name == "find" && self.registry.natives.get(name).is_some_and(|n| n.contains(&n_args));
-        if let Some(spec) = self.registry.tools.values().find(|spec| spec.name() == name)
+        if let Some(spec) = self.registry.by_name.get(name)
             && !is_of_list
         {
             return self.put(position, format!("function `{name}` does not exist; did you mean {}?", spec.signature()));
@@ -388,7 +398,7 @@ impl Check<'_> {
         if known.contains(&n_args) {
             return;
         }
-        if self.locals.contains(name) && known.is_empty() {
+        if self.is_local(name) && known.is_empty() {
             return self
                 .put(position, format!("`{name}` is a variable; a closure in it is called with `{name}.call(...)`"));
         }
@@ -416,7 +426,7 @@ impl Check<'_> {
             .collect();
         let as_script = self.functions.get(name);
         let fits = as_native.contains(&(n_args + 1)) || as_script.is_some_and(|n| n.contains(&n_args));
-        if fits || self.locals.contains(name) {
+        if fits || self.is_local(name) {
             return;
         }
         if ["eval", "exit", "sleep"].contains(&name) {

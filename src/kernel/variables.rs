@@ -38,10 +38,10 @@ pub struct Variables {
 
 impl Variables {
     /// Remembers what is in scope now; tells what is new or has changed, and the names of the others.
-    pub fn update(&mut self, scope: &Scope<'_>, is_injected: fn(&str) -> bool) -> (Vec<VariableSummary>, Vec<String>) {
+    pub fn update(&mut self, scope: &Scope<'_>, n_injected: usize) -> (Vec<VariableSummary>, Vec<String>) {
         let mut content = BTreeMap::new();
         let (mut summaries, mut unchanged) = (Vec::new(), Vec::new());
-        for (name, _, value) in scope.iter_raw().filter(|(name, ..)| !is_injected(name)) {
+        for (name, _, value) in own(scope, n_injected) {
             let mut hasher = DefaultHasher::new();
             hash(value, &mut hasher, nesting::MAX_DEPTH, &mut 0);
             let now = hasher.finish();
@@ -75,23 +75,23 @@ impl Variables {
     }
 }
 
+/// What cells have put into the scope, newest first, above the `n_injected` entries that every cell finds there.
+pub fn own<'s>(scope: &'s Scope<'_>, n_injected: usize) -> impl Iterator<Item = (&'s str, bool, &'s Dynamic)> {
+    // A scope is listed from its newest entry on.
+    scope.iter_raw().take(scope.len().saturating_sub(n_injected))
+}
+
 /// Drops shadowed entries: `let x` in a later cell would keep the older `x` alive.
-pub fn compact(scope: &mut Scope<'static>) {
-    let mut names = BTreeSet::new();
-    if scope.iter_raw().all(|(name, ..)| names.insert(name.to_owned())) {
+pub fn compact(scope: &mut Scope<'static>, n_injected: usize) {
+    let mut seen = BTreeSet::new();
+    if own(scope, n_injected).all(|(name, ..)| seen.insert(name)) {
         return;
     }
-    let mut seen = BTreeSet::new();
-    // A scope is listed from its newest entry on.
-    let mut kept: Vec<(String, bool, Dynamic)> = Vec::new();
-    let newest_first: Vec<(String, bool, Dynamic)> =
-        scope.iter_raw().map(|(name, is_constant, value)| (name.to_owned(), is_constant, value.clone())).collect();
-    for entry in newest_first {
-        if seen.insert(entry.0.clone()) {
-            kept.push(entry);
-        }
-    }
-    *scope = Scope::new();
+    seen.clear();
+    let newest = own(scope, n_injected).filter(|(name, ..)| seen.insert(name));
+    let kept: Vec<(String, bool, Dynamic)> =
+        newest.map(|(name, is_constant, value)| (name.to_owned(), is_constant, value.clone())).collect();
+    scope.rewind(n_injected);
     for (name, is_constant, value) in kept.into_iter().rev() {
         match is_constant {
             true => scope.push_constant_dynamic(name, value),
@@ -101,14 +101,20 @@ pub fn compact(scope: &mut Scope<'static>) {
 }
 
 /// Removes what `habits` put in, and variables that no line has set.
-pub fn remove_hidden(scope: &mut Scope<'static>) {
-    remove_where(scope, |name, value| name.starts_with(habits::HIDDEN) || value.is::<Unset>());
+pub fn remove_hidden(scope: &mut Scope<'static>, n_injected: usize) {
+    remove_where(scope, n_injected, |name, value| name.starts_with(habits::HIDDEN) || value.is::<Unset>());
 }
 
-/// Removes variables and tells their names.
-pub fn remove_where(scope: &mut Scope<'static>, doomed: impl Fn(&str, &Dynamic) -> bool) -> Vec<String> {
-    let names: Vec<String> =
-        scope.iter_raw().filter(|(name, _, value)| doomed(name, value)).map(|(name, ..)| name.to_owned()).collect();
+/// Removes variables of cells and tells their names.
+pub fn remove_where(
+    scope: &mut Scope<'static>,
+    n_injected: usize,
+    doomed: impl Fn(&str, &Dynamic) -> bool,
+) -> Vec<String> {
+    let names: Vec<String> = own(scope, n_injected)
+        .filter(|(name, _, value)| doomed(name, value))
+        .map(|(name, ..)| name.to_owned())
+        .collect();
     for name in &names {
         let _ = scope.remove::<Dynamic>(name);
     }

@@ -1,6 +1,7 @@
 //! What a tool says when it cannot do what a cell asked.
 
-use rhai::{Dynamic, Engine, EvalAltResult, Position};
+use crate::tools::Library;
+use rhai::{Dynamic, EvalAltResult, Position};
 
 use crate::{
     error_code::ErrorCode,
@@ -74,8 +75,8 @@ impl From<TfError> for ToolError {
 }
 
 /// Lets a cell read a caught error: `catch (e) { print(e.code); print(e.message); }`.
-pub fn register(engine: &mut Engine) {
-    engine
+pub fn register(library: &mut Library) {
+    library
         .register_type_with_name::<ToolError>("ToolError")
         .register_get("code", |e: &mut ToolError| match e.code {
             Some(code) => Dynamic::from(code.name().to_owned()),

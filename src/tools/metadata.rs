@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use rhai::{Array, Dynamic, Engine};
+use rhai::{Array, Dynamic};
 
-use super::{Session, values::ValueSpec};
+use super::{Library, Session, values::ValueSpec};
 
 /// Reads from the session.
 #[derive(Clone)]
@@ -50,9 +50,9 @@ impl MetadataValue {
     }
 }
 
-/// Makes the type known to `engine`.
-pub fn register(engine: &mut Engine) {
-    engine
+/// Makes the type known to cells.
+pub fn register(library: &mut Library) {
+    library
         .register_type_with_name::<MetadataValue>("Metadata")
         .register_get("num_images", |m: &mut MetadataValue| m.0.context.snapshot.views.len() as i64)
         .register_get("cameras", |m: &mut MetadataValue| m.cameras())

@@ -16,6 +16,7 @@ pub mod geometry;
 pub mod graph;
 pub mod ground;
 pub mod input_images;
+pub mod library;
 pub mod mask_tools;
 pub mod measure;
 pub mod metadata;
@@ -39,18 +40,20 @@ pub mod vlm;
 
 use std::{
     any::TypeId,
+    collections::BTreeMap,
     fmt::Write,
     marker::PhantomData,
     panic::{AssertUnwindSafe, catch_unwind},
-    sync::Arc,
+    sync::{Arc, OnceLock},
 };
 
 pub use declaration::{Kind, Param, TEXT, ToolSpec};
 pub use error::{RhaiResult, ToolError};
-use rhai::{Dynamic, Engine, NativeCallContext, Variant};
+pub use library::Library;
+use rhai::{Dynamic, NativeCallContext, Variant};
 
-use crate::error_code::ErrorCode;
-pub use session::{Session, StopReason, StopSignal, Submission, ToolContext};
+use crate::{error_code::ErrorCode, memory};
+pub use session::{Host, Session, StopReason, StopSignal, Submission, ToolContext};
 
 /// All declarations, in the order of the manual.
 pub fn groups() -> [&'static [ToolSpec]; 14] {
@@ -90,7 +93,23 @@ pub fn is_injected(name: &str) -> bool {
 
 /// The group of tools that a bare name such as `Geometry` stands for: `tools.Geometry`.
 pub fn group_path(name: &str) -> Option<&'static str> {
-    all().map(ToolSpec::group).find(|group| group.rsplit('.').next() == Some(name) && !group.is_empty())
+    static PATHS: OnceLock<BTreeMap<&'static str, &'static str>> = OnceLock::new();
+    let paths = PATHS.get_or_init(|| {
+        let _outside = memory::outside();
+        let named = |group: &'static str| Some((group.rsplit('.').next()?, group));
+        all().map(ToolSpec::group).filter(|group| !group.is_empty()).filter_map(named).collect()
+    });
+    paths.get(name).copied()
+}
+
+/// The declaration of the tool or function at `path`.
+pub fn find(path: &str) -> Option<&'static ToolSpec> {
+    static SPECS: OnceLock<BTreeMap<&'static str, &'static ToolSpec>> = OnceLock::new();
+    let specs = SPECS.get_or_init(|| {
+        let _outside = memory::outside();
+        all().map(|spec| (spec.path, spec)).collect()
+    });
+    specs.get(path).copied()
 }
 
 /// The value of each injected name.
@@ -135,28 +154,27 @@ fn group_values() -> Vec<(String, Dynamic)> {
     ]
 }
 
-/// Makes every tool and value known to `engine`.
-pub fn register(engine: &mut Engine, session: &Arc<Session>) {
-    error::register(engine);
-    values::register(engine, session);
-    metadata::register(engine);
-    arrays::register(engine, session);
-    engine.register_type_with_name::<Tools>("tools");
-    engine.register_fn("to_string", |_: &mut Tools| "tools".to_owned());
-    scene::register(&mut Toolbox::of_tools(engine, session, "Scene"));
-    geometry::register(&mut Toolbox::of_tools(engine, session, "Geometry"));
-    tf::register(&mut Toolbox::of_tools(engine, session, "TF"));
-    sam3::register(&mut Toolbox::of_tools(engine, session, "SAM3"));
-    reconstruct::register(&mut Toolbox::of_tools(engine, session, "Reconstruct"));
-    vlm::register(&mut Toolbox::new(engine, session, "vlm".to_owned()));
-    quantity::register(engine, session);
-    mask_tools::register(&mut Toolbox::of_tools(engine, session, "Mask"));
-    time::register(&mut Toolbox::of_tools(engine, session, "Time"));
-    graph::register(&mut Toolbox::of_tools(engine, session, "Graph"));
-    draw::register(&mut Toolbox::of_tools(engine, session, "Draw"));
-    ocr::register(&mut Toolbox::of_tools(engine, session, "OCR"));
-    show::register(engine, session);
-    return_answer::register(engine, session);
+/// Makes every tool and value known to cells.
+pub fn register(library: &mut Library) {
+    error::register(library);
+    values::register(library);
+    metadata::register(library);
+    library.register_type_with_name::<Tools>("tools");
+    library.register_fn("to_string", |_: &mut Tools| "tools".to_owned());
+    scene::register(&mut Toolbox::of_tools(library, "Scene"));
+    geometry::register(&mut Toolbox::of_tools(library, "Geometry"));
+    tf::register(&mut Toolbox::of_tools(library, "TF"));
+    sam3::register(&mut Toolbox::of_tools(library, "SAM3"));
+    reconstruct::register(&mut Toolbox::of_tools(library, "Reconstruct"));
+    vlm::register(&mut Toolbox::new(library, "vlm".to_owned()));
+    quantity::register(library);
+    mask_tools::register(&mut Toolbox::of_tools(library, "Mask"));
+    time::register(&mut Toolbox::of_tools(library, "Time"));
+    graph::register(&mut Toolbox::of_tools(library, "Graph"));
+    draw::register(&mut Toolbox::of_tools(library, "Draw"));
+    ocr::register(&mut Toolbox::of_tools(library, "OCR"));
+    show::register(library);
+    return_answer::register(library);
 }
 
 /// The variable `tools`.
@@ -169,25 +187,24 @@ pub struct Group<G>(PhantomData<G>);
 
 /// Registers the functions of one group.
 pub struct Toolbox<'a, G> {
-    engine: &'a mut Engine,
-    session: &'a Arc<Session>,
+    library: &'a mut Library,
     path: String,
     group: PhantomData<G>,
 }
 
 impl<'a, G: Variant + Clone + Send + Sync> Toolbox<'a, G> {
     /// A group that is a property of `tools`.
-    fn of_tools(engine: &'a mut Engine, session: &'a Arc<Session>, name: &'static str) -> Self {
-        engine.register_get(name, |_: &mut Tools| Group::<G>(PhantomData));
-        Toolbox::new(engine, session, format!("tools.{name}"))
+    fn of_tools(library: &'a mut Library, name: &'static str) -> Self {
+        library.register_get(name, |_: &mut Tools| Group::<G>(PhantomData));
+        Toolbox::new(library, format!("tools.{name}"))
     }
 
-    fn new(engine: &'a mut Engine, session: &'a Arc<Session>, path: String) -> Self {
+    fn new(library: &'a mut Library, path: String) -> Self {
         let shown = path.clone();
-        engine
+        library
             .register_type_with_name::<Group<G>>(&path)
             .register_fn("to_string", move |_: &mut Group<G>| shown.clone());
-        Toolbox { engine, session, path, group: PhantomData }
+        Toolbox { library, path, group: PhantomData }
     }
 
     /// The function declared as `<group>.<name>`, over all its parameters in order: one that is left out arrives as `()`. Each call is
@@ -198,7 +215,7 @@ impl<'a, G: Variant + Clone + Send + Sync> Toolbox<'a, G> {
         function: impl Fn(&Arc<Session>, [Dynamic; N]) -> Result<T, ToolError> + Send + Sync + 'static,
     ) {
         let path = format!("{}.{name}", self.path);
-        let Some(spec) = all().find(|spec| spec.path == path).filter(|spec| spec.params.len() == N) else {
+        let Some(spec) = find(&path).filter(|spec| spec.params.len() == N) else {
             tracing::error!(path, n_parameters = N, "a tool does not fit its declaration");
             return;
         };
@@ -207,24 +224,22 @@ impl<'a, G: Variant + Clone + Send + Sync> Toolbox<'a, G> {
             session.begin_call(spec.path)?;
             Ok(unbroken(spec.path, || function(session, args))?)
         };
-        register_all_arities(self.engine, self.session, spec, receiver, function);
+        register_all_arities(self.library, spec, receiver, function);
     }
 }
 
 /// A bare function such as `show`, bound to its declaration like a tool; it is not counted as a tool call.
 fn register_function<const N: usize, T: Variant + Clone>(
-    engine: &mut Engine,
-    session: &Arc<Session>,
+    library: &mut Library,
     spec: &'static ToolSpec,
     function: impl Fn(&Arc<Session>, [Dynamic; N]) -> RhaiResult<T> + Send + Sync + 'static,
 ) {
-    register_all_arities(engine, session, spec, None, function);
+    register_all_arities(library, spec, None, function);
 }
 
 /// Registers one function for every number of arguments, one more than the parameters for a trailing map of keywords.
 fn register_all_arities<const N: usize, T: Variant + Clone>(
-    engine: &mut Engine,
-    session: &Arc<Session>,
+    library: &mut Library,
     spec: &'static ToolSpec,
     receiver: Option<TypeId>,
     function: impl Fn(&Arc<Session>, [Dynamic; N]) -> RhaiResult<T> + Send + Sync + 'static,
@@ -234,12 +249,12 @@ fn register_all_arities<const N: usize, T: Variant + Clone>(
     for n_args in 0..=n_most + 1 {
         let mut types: Vec<TypeId> = receiver.into_iter().collect();
         types.extend(std::iter::repeat_n(TypeId::of::<Dynamic>(), n_args));
-        let (session, function) = (session.clone(), function.clone());
+        let function = function.clone();
         let n_receivers = usize::from(receiver.is_some());
-        engine.register_raw_fn(
+        library.register_raw_fn(
             spec.name(),
             &types,
-            move |_: NativeCallContext, args: &mut [&mut Dynamic]| -> RhaiResult<T> {
+            move |context: NativeCallContext, args: &mut [&mut Dynamic]| -> RhaiResult<T> {
                 let own = args.get_mut(n_receivers..).unwrap_or_default();
                 // Rhai hands over a variable itself as the first argument of a bare function; the others are copies.
                 let is_variable = |i: usize| n_receivers == 0 && i == 0;
@@ -248,7 +263,7 @@ fn register_all_arities<const N: usize, T: Variant + Clone>(
                     .map(|(i, arg)| if is_variable(i) { arg.flatten_clone() } else { std::mem::take(*arg).flatten() })
                     .collect();
                 let mut bound = spec.bind(own)?.into_iter();
-                function(&session, std::array::from_fn(|_| bound.next().unwrap_or(Dynamic::UNIT)))
+                function(&Session::of(&context)?, std::array::from_fn(|_| bound.next().unwrap_or(Dynamic::UNIT)))
             },
         );
     }

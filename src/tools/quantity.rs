@@ -5,10 +5,10 @@ use std::sync::{
     atomic::{AtomicU64, Ordering},
 };
 
-use rhai::{Dynamic, Engine};
+use rhai::Dynamic;
 
 use super::{
-    Kind, Param, Session, TEXT, ToolError, ToolSpec,
+    Kind, Library, Param, Session, TEXT, ToolError, ToolSpec,
     arguments::{number, text},
     register_function,
     values::{
@@ -33,9 +33,9 @@ pub const SPECS: &[ToolSpec; 1] = &[ToolSpec {
 }];
 
 /// Makes the function known.
-pub fn register(engine: &mut Engine, session: &Arc<Session>) {
+pub fn register(library: &mut Library) {
     let n_given = AtomicU64::new(0);
-    register_function(engine, session, &SPECS[0], move |session, [value, sigma, unit]| {
+    register_function(library, &SPECS[0], move |session, [value, sigma, unit]| {
         let number_of_this = n_given.fetch_add(1, Ordering::Relaxed) + 1;
         Ok(measure(session, &value, &sigma, &unit, number_of_this)?)
     });

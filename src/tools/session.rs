@@ -1,14 +1,15 @@
 //! What all tools of one goal share: the world, the limits, and what the running cell has produced.
 
 use std::{
+    any::Any,
     sync::{
-        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError, Weak,
         atomic::{AtomicU8, AtomicU32, Ordering},
     },
     time::{Duration, Instant},
 };
 
-use rhai::{Dynamic, EvalAltResult, Position};
+use rhai::{Dynamic, EvalAltResult, NativeCallContext, Position};
 use serde::{Deserialize, Serialize};
 use tokio_util::sync::CancellationToken;
 
@@ -157,10 +158,16 @@ pub struct CellOutput {
     pub n_tool_calls: u32,
 }
 
-/// Says whether so many bytes more may be taken at once.
-pub type Room = Box<dyn Fn(usize) -> RhaiResult<()> + Send + Sync>;
+/// Whoever runs the goal's cells and bounds what they take.
+pub trait Host: Any + Send + Sync {
+    /// Whether so many bytes more may be taken at once.
+    ///
+    /// # Errors
+    /// When they do not fit.
+    fn require_room(&self, n_bytes: usize) -> RhaiResult<()>;
+}
 
-/// Most bytes taken at once while nobody has set [`Session::room`].
+/// Most bytes taken at once while nobody has set [`Session::host`].
 const MAX_MODEST_BYTES: usize = 512 << 20;
 
 /// Shared by every tool of one goal.
@@ -169,8 +176,8 @@ pub struct Session {
     pub context: ToolContext,
     /// Ends the cell.
     pub stop: StopSignal,
-    /// Set by whoever bounds the goal's memory.
-    pub room: OnceLock<Room>,
+    /// Set by whoever runs the goal's cells; it may hold the session itself.
+    pub host: OnceLock<Weak<dyn Host>>,
     cell: Mutex<CellOutput>,
     n_tool_calls: AtomicU32,
     n_pictures: AtomicU32,
@@ -183,7 +190,7 @@ impl Session {
         Arc::new(Session {
             context,
             stop: StopSignal::new(cancel, deadline, waited),
-            room: OnceLock::new(),
+            host: OnceLock::new(),
             cell: Mutex::default(),
             n_tool_calls: AtomicU32::new(0),
             n_pictures: AtomicU32::new(0),
@@ -236,7 +243,29 @@ impl Session {
     /// # Errors
     /// When `n_bytes` more do not fit.
     pub fn require_room(&self, n_bytes: usize) -> RhaiResult<()> {
-        self.room.get().map_or_else(|| Session::require_modest(n_bytes), |room| room(n_bytes))
+        match self.host() {
+            Some(host) => host.require_room(n_bytes),
+            None => Session::require_modest(n_bytes),
+        }
+    }
+
+    /// Who runs the goal's cells.
+    pub fn host(&self) -> Option<Arc<dyn Host>> {
+        self.host.get().and_then(Weak::upgrade)
+    }
+
+    /// The session of the goal whose cell calls, if it runs for a goal.
+    pub fn find(context: &NativeCallContext<'_>) -> Option<Arc<Session>> {
+        context.tag().and_then(|tag| tag.read_lock::<Arc<Session>>().map(|session| session.clone()))
+    }
+
+    /// The session of the goal whose cell calls.
+    ///
+    /// # Errors
+    /// `INTERNAL_ERROR` when the engine was given none.
+    pub fn of(context: &NativeCallContext<'_>) -> RhaiResult<Arc<Session>> {
+        let lost = || ToolError::new(ErrorCode::InternalError, "this function was called outside of a goal".to_owned());
+        Ok(Session::find(context).ok_or_else(lost)?)
     }
 
     /// The bound on a single value that holds without a goal.

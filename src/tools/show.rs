@@ -3,10 +3,10 @@
 use std::sync::Arc;
 
 use image::{Rgb, RgbImage};
-use rhai::{Array, Dynamic, Engine};
+use rhai::{Array, Dynamic};
 
 use super::{
-    Kind, Param, Session, TEXT, ToolError, ToolSpec,
+    Kind, Library, Param, Session, TEXT, ToolError, ToolSpec,
     arguments::{describe, list, text},
     overlay::{mask_image, masks_picture, show_picture},
     register_function,
@@ -51,8 +51,8 @@ pub const SPECS: &[ToolSpec; 1] = &[ToolSpec {
 }];
 
 /// Makes the function known.
-pub fn register(engine: &mut Engine, session: &Arc<Session>) {
-    register_function(engine, session, &SPECS[0], |session, [pictures, label]| {
+pub fn register(library: &mut Library) {
+    register_function(library, &SPECS[0], |session, [pictures, label]| {
         let mut pictures = list(&pictures, "pictures")?;
         let mut label = if label.is_unit() { None } else { Some(text(&label, "label")?) };
         if label.is_none() && pictures.len() > 1 && pictures.last().is_some_and(Dynamic::is_string) {

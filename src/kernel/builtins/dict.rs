@@ -6,12 +6,12 @@ use std::{
     sync::{Arc, Mutex, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard, Weak},
 };
 
-use rhai::{Array, Dynamic, Engine, ImmutableString, Map, Module, NativeCallContext};
+use rhai::{Array, Dynamic, ImmutableString, Map, NativeCallContext};
 
 use super::{items::items_of, mistake};
 use crate::{
-    kernel::{nesting, plain_values},
-    tools::{RhaiResult, arguments::describe},
+    kernel::{meter::Meter, nesting, plain_values},
+    tools::{Library, RhaiResult, arguments::describe},
 };
 
 /// Lists in keys may be nested so deep.
@@ -239,44 +239,41 @@ fn key_of(value: &Dynamic, depth_left: usize) -> RhaiResult<Key> {
 }
 
 /// Makes them known.
-pub fn register(engine: &mut Engine, dicts: &Arc<Dicts>) {
-    engine.register_type_with_name::<Dict>("dict");
-    register_makers(engine, dicts);
-    register_access(engine);
-    register_changes(engine);
-    let mut module = Module::new();
-    module.set_iter(std::any::TypeId::of::<Dict>(), |value: Dynamic| {
-        let keys = value.read_lock::<Dict>().map(|dict| dict.keys()).unwrap_or_default();
-        Box::new(keys.into_iter())
-    });
-    module.set_iter(std::any::TypeId::of::<Map>(), |value: Dynamic| {
-        let keys: Array = value
-            .read_lock::<Map>()
-            .map(|map| map.keys().map(|key| Dynamic::from(key.to_string())).collect())
-            .unwrap_or_default();
-        Box::new(keys.into_iter())
-    });
-    engine.register_global_module(module.into());
+pub fn register(library: &mut Library) {
+    library.register_type_with_name::<Dict>("dict");
+    register_makers(library);
+    register_access(library);
+    register_changes(library);
+    library
+        .register_items::<Dict, _>(|value| {
+            let keys = value.read_lock::<Dict>().map(|dict| dict.keys()).unwrap_or_default();
+            keys.into_iter().map(Ok)
+        })
+        .register_items::<Map, _>(|value| {
+            let keys: Array = value
+                .read_lock::<Map>()
+                .map(|map| map.keys().map(|key| Dynamic::from(key.to_string())).collect())
+                .unwrap_or_default();
+            keys.into_iter().map(Ok)
+        });
 }
 
-fn register_makers(engine: &mut Engine, dicts: &Arc<Dicts>) {
-    let made = dicts.clone();
-    engine.register_fn("dict", move || made.make());
-    let made = dicts.clone();
-    engine.register_fn("dict", move |context: NativeCallContext, from: Dynamic| -> RhaiResult<Dict> {
-        let dict = made.make();
+fn register_makers(library: &mut Library) {
+    library.register_fn("dict", |context: NativeCallContext| -> RhaiResult<Dict> {
+        Ok(Meter::of(&context)?.dicts.make())
+    });
+    library.register_fn("dict", |context: NativeCallContext, from: Dynamic| -> RhaiResult<Dict> {
+        let dict = Meter::of(&context)?.dicts.make();
         fill(&context, &dict, &from)?;
         Ok(dict)
     });
-    let made = dicts.clone();
-    engine.register_fn("__dict", move |context: NativeCallContext, pairs: Dynamic| -> RhaiResult<Dict> {
-        let dict = made.make();
+    library.register_fn("__dict", |context: NativeCallContext, pairs: Dynamic| -> RhaiResult<Dict> {
+        let dict = Meter::of(&context)?.dicts.make();
         fill(&context, &dict, &pairs)?;
         Ok(dict)
     });
-    let made = dicts.clone();
-    engine.register_fn("copy", move |dict: &mut Dict| -> RhaiResult<Dict> {
-        let copy = made.make();
+    library.register_fn("copy", |context: NativeCallContext, dict: &mut Dict| -> RhaiResult<Dict> {
+        let copy = Meter::of(&context)?.dicts.make();
         for (key, value) in dict.items() {
             copy.set(key, value)?;
         }
@@ -322,8 +319,8 @@ fn describe_key(key: &Dynamic) -> String {
     }
 }
 
-fn register_access(engine: &mut Engine) {
-    engine
+fn register_access(library: &mut Library) {
+    library
         .register_indexer_get(|dict: &mut Dict, key: Dynamic| -> RhaiResult<Dynamic> {
             dict.get(&key_of(&key, MAX_KEY_DEPTH)?).map_or_else(|| missing(dict, &key), Ok)
         })
@@ -344,12 +341,12 @@ fn register_access(engine: &mut Engine) {
         .register_fn("==", |context: NativeCallContext, a: Dict, b: Dict| equal(&context, &a, &b))
         .register_fn("!=", |context: NativeCallContext, a: Dict, b: Dict| equal(&context, &a, &b).map(|equal| !equal));
     for name in ["to_string", "to_debug"] {
-        engine.register_fn(name, |context: NativeCallContext, dict: Dict| {
+        library.register_fn(name, |context: NativeCallContext, dict: Dict| {
             plain_values::text(&context, &Dynamic::from(dict))
         });
     }
     // Maps of Rhai answer to the same names.
-    engine
+    library
         .register_fn("items", |map: &mut Map| {
             pairs(map.iter().map(|(key, value)| (Dynamic::from(key.to_string()), value.clone())).collect())
         })
@@ -369,8 +366,8 @@ fn pairs(items: Vec<(Dynamic, Dynamic)>) -> Array {
     items.into_iter().map(|(key, value)| Dynamic::from_array(vec![key, value])).collect()
 }
 
-fn register_changes(engine: &mut Engine) {
-    engine
+fn register_changes(library: &mut Library) {
+    library
         .register_indexer_set(|dict: &mut Dict, key: Dynamic, value: Dynamic| dict.set(key, value))
         .register_fn("setdefault", |dict: &mut Dict, key: Dynamic, default: Dynamic| -> RhaiResult<Dynamic> {
             if let Some(found) = dict.get(&key_of(&key, MAX_KEY_DEPTH)?) {

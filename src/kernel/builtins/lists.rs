@@ -1,8 +1,6 @@
 //! Lists with the functions and methods of Python.
 
-use std::sync::Arc;
-
-use rhai::{Array, Dynamic, Engine, FnPtr, INT, Map, NativeCallContext};
+use rhai::{Array, Dynamic, FnPtr, INT, Map, NativeCallContext};
 
 use super::{
     dict::Keys,
@@ -10,8 +8,8 @@ use super::{
     mistake,
 };
 use crate::{
-    kernel::{meter::Meter, nesting, plain_values},
-    tools::{RhaiResult, arguments::describe},
+    kernel::{nesting, plain_values},
+    tools::{Library, RhaiResult, arguments::describe},
 };
 
 /// Bytes of one item.
@@ -24,12 +22,12 @@ const KEY_BYTES: usize = 128;
 const MAX_COMPARED: usize = 2000;
 
 /// Makes them known.
-pub fn register(engine: &mut Engine, meter: &Arc<Meter>) {
-    register_loops(engine, meter);
-    register_makers(engine, meter);
-    register_changes(engine, meter);
-    register_questions(engine);
-    register_slices(engine);
+pub fn register(library: &mut Library) {
+    register_loops(library);
+    register_makers(library);
+    register_changes(library);
+    register_questions(library);
+    register_slices(library);
 }
 
 fn pair(a: Dynamic, b: Dynamic) -> Dynamic {
@@ -39,40 +37,33 @@ fn pair(a: Dynamic, b: Dynamic) -> Dynamic {
 /// Bytes of a list of two.
 const PAIR_BYTES: usize = 4 * ITEM_BYTES + 64;
 
-fn enumerated(context: &NativeCallContext<'_>, meter: &Meter, items: &Dynamic, start: INT) -> RhaiResult<Array> {
+fn enumerated(context: &NativeCallContext<'_>, items: &Dynamic, start: INT) -> RhaiResult<Array> {
     let items = items_of(context, items)?;
-    meter.require_room(items.len().saturating_mul(PAIR_BYTES))?;
+    room(context, items.len().saturating_mul(PAIR_BYTES))?;
     Ok(items.into_iter().zip(start..).map(|(item, place)| pair(Dynamic::from_int(place), item)).collect())
 }
 
-fn register_loops(engine: &mut Engine, meter: &Arc<Meter>) {
-    let (first, second, third) = (meter.clone(), meter.clone(), meter.clone());
-    engine
-        .register_fn("enumerate", move |context: NativeCallContext, items: Dynamic| {
-            enumerated(&context, &first, &items, 0)
+fn register_loops(library: &mut Library) {
+    library
+        .register_fn("enumerate", |context: NativeCallContext, items: Dynamic| enumerated(&context, &items, 0))
+        .register_fn("enumerate", |context: NativeCallContext, items: Dynamic, start: INT| {
+            enumerated(&context, &items, start)
         })
-        .register_fn("enumerate", move |context: NativeCallContext, items: Dynamic, start: INT| {
-            enumerated(&context, &second, &items, start)
-        })
-        .register_fn("enumerate", move |context: NativeCallContext, items: Dynamic, options: Map| {
+        .register_fn("enumerate", |context: NativeCallContext, items: Dynamic, options: Map| {
             let start = options.get("start").and_then(|start| start.as_int().ok()).unwrap_or(0);
-            enumerated(&context, &third, &items, start)
+            enumerated(&context, &items, start)
         });
-    let (two, three) = (meter.clone(), meter.clone());
-    engine
-        .register_fn("zip", move |context: NativeCallContext, a: Dynamic, b: Dynamic| -> RhaiResult<Array> {
+    library
+        .register_fn("zip", |context: NativeCallContext, a: Dynamic, b: Dynamic| -> RhaiResult<Array> {
             let (a, b) = (items_of(&context, &a)?, items_of(&context, &b)?);
-            two.require_room(a.len().min(b.len()).saturating_mul(PAIR_BYTES))?;
+            room(&context, a.len().min(b.len()).saturating_mul(PAIR_BYTES))?;
             Ok(a.into_iter().zip(b).map(|(a, b)| pair(a, b)).collect())
         })
-        .register_fn(
-            "zip",
-            move |context: NativeCallContext, a: Dynamic, b: Dynamic, c: Dynamic| -> RhaiResult<Array> {
-                let (a, b, c) = (items_of(&context, &a)?, items_of(&context, &b)?, items_of(&context, &c)?);
-                three.require_room(a.len().min(b.len()).min(c.len()).saturating_mul(PAIR_BYTES))?;
-                Ok(a.into_iter().zip(b).zip(c).map(|((a, b), c)| Dynamic::from_array(vec![a, b, c])).collect())
-            },
-        )
+        .register_fn("zip", |context: NativeCallContext, a: Dynamic, b: Dynamic, c: Dynamic| -> RhaiResult<Array> {
+            let (a, b, c) = (items_of(&context, &a)?, items_of(&context, &b)?, items_of(&context, &c)?);
+            room(&context, a.len().min(b.len()).min(c.len()).saturating_mul(PAIR_BYTES))?;
+            Ok(a.into_iter().zip(b).zip(c).map(|((a, b), c)| Dynamic::from_array(vec![a, b, c])).collect())
+        })
         .register_fn("map", |context: NativeCallContext, closure: FnPtr, items: Dynamic| -> RhaiResult<Array> {
             items_of(&context, &items)?.into_iter().map(|item| call(&context, &closure, vec![item])).collect()
         })
@@ -96,8 +87,8 @@ fn register_loops(engine: &mut Engine, meter: &Arc<Meter>) {
         });
 }
 
-fn register_makers(engine: &mut Engine, meter: &Arc<Meter>) {
-    engine
+fn register_makers(library: &mut Library) {
+    library
         .register_fn("range", |n: INT| 0..n.max(0))
         .register_fn("len", |range: std::ops::Range<INT>| (range.end - range.start).max(0))
         .register_fn("list", Array::new)
@@ -125,8 +116,7 @@ fn register_makers(engine: &mut Engine, meter: &Arc<Meter>) {
             }
             Ok(unique)
         });
-    let room = meter.clone();
-    engine.register_fn("range", move |start: INT, end: INT, step: INT| -> RhaiResult<Array> {
+    library.register_fn("range", |context: NativeCallContext, start: INT, end: INT, step: INT| -> RhaiResult<Array> {
         if step == 0 {
             return mistake("the step of a range is 0, wanted any other whole number");
         }
@@ -134,26 +124,25 @@ fn register_makers(engine: &mut Engine, meter: &Arc<Meter>) {
         let n =
             if (span > 0) == (step > 0) { (span.unsigned_abs()).div_ceil(i128::from(step).unsigned_abs()) } else { 0 };
         let n = usize::try_from(n).unwrap_or(usize::MAX);
-        room.require_room(n.saturating_mul(ITEM_BYTES))?;
+        room(&context, n.saturating_mul(ITEM_BYTES))?;
         Ok((0..n as i64).map(|i| Dynamic::from_int(start + i * step)).collect())
     });
-    let (room, other_room) = (meter.clone(), meter.clone());
-    engine
-        .register_fn("*", move |list: Array, n: INT| repeated(&room, &list, n))
-        .register_fn("*", move |n: INT, list: Array| repeated(&other_room, &list, n));
+    library
+        .register_fn("*", |context: NativeCallContext, list: Array, n: INT| repeated(&context, &list, n))
+        .register_fn("*", |context: NativeCallContext, n: INT, list: Array| repeated(&context, &list, n));
 }
 
-fn repeated(meter: &Meter, list: &Array, n: INT) -> RhaiResult<Array> {
+fn repeated(context: &NativeCallContext<'_>, list: &Array, n: INT) -> RhaiResult<Array> {
     let n = usize::try_from(n).unwrap_or(0);
     let one = list.iter().fold(0usize, |bytes, item| bytes.saturating_add(nesting::copied_bytes(item)));
-    meter.require_room(one.saturating_mul(n))?;
+    room(context, one.saturating_mul(n))?;
     let mut out = Array::with_capacity(list.len().saturating_mul(n));
     out.extend(std::iter::repeat_n(list, n).flatten().cloned());
     Ok(out)
 }
 
-fn register_changes(engine: &mut Engine, meter: &Arc<Meter>) {
-    engine
+fn register_changes(library: &mut Library) {
+    library
         .register_fn("append", |list: &mut Array, item: Dynamic| list.push(item))
         .register_fn("append", |list: &mut Array, item: Array| list.push(Dynamic::from_array(item)))
         .register_fn("extend", |context: NativeCallContext, list: &mut Array, items: Dynamic| -> RhaiResult<()> {
@@ -190,7 +179,7 @@ fn register_changes(engine: &mut Engine, meter: &Arc<Meter>) {
         })
         .register_fn("copy", |map: &mut Map| map.clone());
     // By place in Rhai, by value in Python.
-    engine.register_fn("remove", |context: NativeCallContext, list: &mut Array, item: Dynamic| -> RhaiResult<()> {
+    library.register_fn("remove", |context: NativeCallContext, list: &mut Array, item: Dynamic| -> RhaiResult<()> {
         if item.is_int() {
             return mistake(format!(
                 "remove({item}) on a list could mean the place {item} or the value {item}; write list.pop({item}) for the place or \
@@ -199,20 +188,22 @@ fn register_changes(engine: &mut Engine, meter: &Arc<Meter>) {
         }
         remove_value(&context, list, &item)
     });
-    engine.register_fn("remove", |_: &mut Array, at: INT| -> RhaiResult<Dynamic> {
+    library.register_fn("remove", |_: &mut Array, at: INT| -> RhaiResult<Dynamic> {
         mistake(format!(
             "remove({at}) on a list could mean the place {at} or the value {at}; write list.pop({at}) for the place or \
              list.remove_value({at}) for the value"
         ))
     });
-    let room = meter.clone();
-    engine.register_fn("insert", move |list: &mut Array, at: INT, item: Dynamic| -> RhaiResult<()> {
-        room.require_room(list.len().saturating_mul(ITEM_BYTES) / 2)?;
-        let n = list.len() as i64;
-        let at = if at < 0 { (at.saturating_add(n)).max(0) } else { at.min(n) };
-        list.insert(usize::try_from(at).unwrap_or(0), item);
-        Ok(())
-    });
+    library.register_fn(
+        "insert",
+        |context: NativeCallContext, list: &mut Array, at: INT, item: Dynamic| -> RhaiResult<()> {
+            room(&context, list.len().saturating_mul(ITEM_BYTES) / 2)?;
+            let n = list.len() as i64;
+            let at = if at < 0 { (at.saturating_add(n)).max(0) } else { at.min(n) };
+            list.insert(usize::try_from(at).unwrap_or(0), item);
+            Ok(())
+        },
+    );
 }
 
 /// A value that leaves its list.
@@ -242,8 +233,8 @@ fn position(context: &NativeCallContext<'_>, list: &Array, item: &Dynamic) -> Rh
     Ok(None)
 }
 
-fn register_questions(engine: &mut Engine) {
-    engine
+fn register_questions(library: &mut Library) {
+    library
         .register_fn("index", |context: NativeCallContext, list: &mut Array, item: Dynamic| -> RhaiResult<INT> {
             match position(&context, list, &item)? {
                 Some(at) => Ok(at as INT),
@@ -264,8 +255,8 @@ fn place(at: INT, n: usize) -> Option<usize> {
     usize::try_from(at).ok().filter(|at| *at < n)
 }
 
-fn register_slices(engine: &mut Engine) {
-    engine
+fn register_slices(library: &mut Library) {
+    library
         .register_fn("slice", |list: &mut Array, start: Dynamic, end: Dynamic| {
             slice(list, &start, &end, &Dynamic::UNIT)
         })

@@ -14,24 +14,19 @@ mod ordering;
 pub mod support;
 mod texts;
 
-use std::sync::Arc;
-
-use rhai::Engine;
-
-use super::meter::Meter;
-use crate::tools::{RhaiResult, ToolError};
+use crate::tools::{Library, RhaiResult, ToolError};
 
 pub use dict::{Dict, Dicts};
 
 /// Makes them known.
-pub fn register(engine: &mut Engine, meter: &Arc<Meter>, dicts: &Arc<Dicts>) {
-    comparisons::register(engine);
-    numbers::register(engine);
-    texts::register(engine, meter);
-    lists::register(engine, meter);
-    ordering::register(engine);
-    dict::register(engine, dicts);
-    support::register(engine);
+pub fn register(library: &mut Library) {
+    comparisons::register(library);
+    numbers::register(library);
+    texts::register(library);
+    lists::register(library);
+    ordering::register(library);
+    dict::register(library);
+    support::register(library);
 }
 
 fn mistake<T>(message: impl Into<String>) -> RhaiResult<T> {

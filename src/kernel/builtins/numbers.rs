@@ -1,10 +1,10 @@
 //! Arithmetic and conversions with the meaning of Python: division that does not cut, the sign of `%`.
 
-use rhai::{Dynamic, Engine, FLOAT, INT, ImmutableString, NativeCallContext};
+use rhai::{Dynamic, FLOAT, INT, ImmutableString, NativeCallContext};
 
 use super::{mistake, support::type_words};
 use crate::tools::{
-    RhaiResult, ToolError,
+    Library, RhaiResult, ToolError,
     arguments::{describe, number},
 };
 
@@ -12,8 +12,8 @@ use crate::tools::{
 pub const MAX_DIGITS: i64 = 15;
 
 /// Makes them known.
-pub fn register(engine: &mut Engine) {
-    engine
+pub fn register(library: &mut Library) {
+    library
         .register_fn("/", |a: INT, b: INT| divided(a as f64, b as f64))
         .register_fn("/", |a: FLOAT, b: FLOAT| divided(a, b))
         .register_fn("/", |a: INT, b: FLOAT| divided(a as f64, b))

@@ -2,7 +2,7 @@
 
 use std::cmp::Ordering;
 
-use rhai::{Array, Dynamic, Engine, FnPtr, ImmutableString, Map, NativeCallContext, Variant};
+use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map, NativeCallContext, Variant};
 
 use super::{
     Dict,
@@ -10,7 +10,7 @@ use super::{
     mistake,
 };
 use crate::tools::{
-    RhaiResult,
+    Library, RhaiResult,
     arguments::{describe, number},
     values::MeasurementValue,
 };
@@ -19,8 +19,8 @@ use crate::tools::{
 const MAX_DEPTH: usize = 8;
 
 /// Makes them known; those of lists and arrays stand in [`crate::tools::arrays`].
-pub fn register(engine: &mut Engine) {
-    engine
+pub fn register(library: &mut Library) {
+    library
         .register_fn("sort", |context: NativeCallContext, list: &mut Array| -> RhaiResult<()> {
             *list = sorted(std::mem::take(list), &context, &Options::default())?;
             Ok(())
@@ -29,14 +29,14 @@ pub fn register(engine: &mut Engine) {
             *list = sorted(std::mem::take(list), &context, &Options::of(&options, &["key", "reverse"])?)?;
             Ok(())
         });
-    of_type::<Dict>(engine);
-    of_type::<std::ops::Range<i64>>(engine);
-    of_type::<ImmutableString>(engine);
+    of_type::<Dict>(library);
+    of_type::<std::ops::Range<i64>>(library);
+    of_type::<ImmutableString>(library);
 }
 
 /// `sorted`, `min` and `max` of what a loop can go over.
-fn of_type<T: Variant + Clone>(engine: &mut Engine) {
-    engine
+fn of_type<T: Variant + Clone>(library: &mut Library) {
+    library
         .register_fn("sorted", |context: NativeCallContext, items: T| {
             sorted(items_of(&context, &Dynamic::from(items))?, &context, &Options::default())
         })
@@ -45,7 +45,7 @@ fn of_type<T: Variant + Clone>(engine: &mut Engine) {
             sorted(items_of(&context, &Dynamic::from(items))?, &context, &options)
         });
     for (name, wanted) in [("min", Ordering::Less), ("max", Ordering::Greater)] {
-        engine
+        library
             .register_fn(name, move |context: NativeCallContext, items: T| {
                 extreme(name, wanted, items_of(&context, &Dynamic::from(items))?, &context, &Options::default())
             })

@@ -2,7 +2,7 @@
 
 use std::any::TypeId;
 
-use rhai::{Array, Blob, Dynamic, Engine, ImmutableString, Map, NativeCallContext};
+use rhai::{Array, Blob, Dynamic, ImmutableString, Map, NativeCallContext};
 
 use super::{
     Dict, format,
@@ -13,7 +13,7 @@ use crate::{
     array::{Arr, Bools},
     kernel::{nesting, plain_values},
     tools::{
-        RhaiResult,
+        Library, RhaiResult,
         arguments::{describe, type_name},
         arrays::convert,
     },
@@ -38,8 +38,8 @@ fn places(index: Dynamic) -> RhaiResult<Dynamic> {
 }
 
 /// Makes them known.
-pub fn register(engine: &mut Engine) {
-    engine
+pub fn register(library: &mut Library) {
+    library
         .register_type_with_name::<Unset>("a variable without a value")
         .register_fn("__unset", || Unset)
         .register_fn("to_string", |_: &mut Unset| "(no value yet)".to_owned())
@@ -63,11 +63,11 @@ pub fn register(engine: &mut Engine) {
         })
         .register_fn("__joined", joined);
     for (name, hidden) in [("sum", "__sum"), ("min", "__min"), ("max", "__max"), ("any", "__any"), ("all", "__all")] {
-        engine.register_fn(hidden, move |context: NativeCallContext, values: Dynamic| of_rows(&context, name, values));
+        library.register_fn(hidden, move |context: NativeCallContext, values: Dynamic| of_rows(&context, name, values));
     }
     for n in 2..=MAX_PRINTED {
         // Rhai prints the text that a function of this name gives back.
-        engine.register_raw_fn(
+        library.register_raw_fn(
             "print",
             vec![TypeId::of::<Dynamic>(); n],
             |context: NativeCallContext, args: &mut [&mut Dynamic]| {

@@ -1,8 +1,8 @@
 //! Texts with the methods of Python. Texts never change: each method gives a new one.
 
-use std::{any::TypeId, sync::Arc};
+use std::any::TypeId;
 
-use rhai::{Array, Dynamic, Engine, ImmutableString, NativeCallContext};
+use rhai::{Array, Dynamic, ImmutableString, NativeCallContext};
 
 use super::{
     format,
@@ -13,7 +13,7 @@ use super::{
 use crate::{
     kernel::{meter::Meter, nesting, plain_values},
     tools::{
-        RhaiResult,
+        Library, RhaiResult,
         arguments::{describe, number},
     },
 };
@@ -27,15 +27,15 @@ const LINE_BYTES: usize = 112;
 type Text = ImmutableString;
 
 /// Makes them known.
-pub fn register(engine: &mut Engine, meter: &Arc<Meter>) {
-    register_parts(engine);
-    register_questions(engine);
-    register_formats(engine, meter);
+pub fn register(library: &mut Library) {
+    register_parts(library);
+    register_questions(library);
+    register_formats(library);
 }
 
-fn register_parts(engine: &mut Engine) {
+fn register_parts(library: &mut Library) {
     let blank = |c: char| c.is_whitespace();
-    engine
+    library
         .register_fn("upper", |text: Text| text.to_uppercase())
         .register_fn("lower", |text: Text| text.to_lowercase())
         .register_fn("capitalize", |text: Text| capitalised(&text.to_lowercase()))
@@ -85,9 +85,9 @@ fn slice(
     Ok(places.into_iter().filter_map(|at| chars.get(at)).collect())
 }
 
-fn register_questions(engine: &mut Engine) {
+fn register_questions(library: &mut Library) {
     let all = |text: &str, is: fn(char) -> bool| !text.is_empty() && text.chars().all(is);
-    engine
+    library
         .register_fn("startswith", |text: Text, with: Text| text.starts_with(with.as_str()))
         .register_fn("endswith", |text: Text, with: Text| text.ends_with(with.as_str()))
         .register_fn("startswith", |text: Text, any: Array| {
@@ -120,8 +120,8 @@ fn place(text: &str, part: &str) -> Option<i64> {
     text.find(part).map(|at| text.get(..at).map_or(0, |before| before.chars().count()) as i64)
 }
 
-fn register_formats(engine: &mut Engine, meter: &Arc<Meter>) {
-    engine
+fn register_formats(library: &mut Library) {
+    library
         .register_fn("str", |context: NativeCallContext, value: Dynamic| str_of(&context, &value))
         .register_fn("str", String::new)
         .register_fn("repr", |context: NativeCallContext, value: Dynamic| plain_values::repr(&context, &value))
@@ -152,7 +152,7 @@ fn register_formats(engine: &mut Engine, meter: &Arc<Meter>) {
     for n in 1..=MAX_VALUES {
         let mut types = vec![TypeId::of::<Text>()];
         types.extend(vec![TypeId::of::<Dynamic>(); n]);
-        engine.register_raw_fn("format", types, |context: NativeCallContext, args: &mut [&mut Dynamic]| {
+        library.register_raw_fn("format", types, |context: NativeCallContext, args: &mut [&mut Dynamic]| {
             let n_bytes = args.iter().fold(0usize, |n, value| n.saturating_add(nesting::text_bytes(value, 1)));
             room(&context, n_bytes.saturating_mul(2))?;
             let values: Vec<Dynamic> = args.iter().skip(1).map(|value| value.flatten_clone()).collect();
@@ -160,16 +160,15 @@ fn register_formats(engine: &mut Engine, meter: &Arc<Meter>) {
             Ok(Dynamic::from(format::template(&context, &text, &values)?))
         });
     }
-    engine.register_fn("format", |context: NativeCallContext, value: Dynamic, spec: Text| {
+    library.register_fn("format", |context: NativeCallContext, value: Dynamic, spec: Text| {
         format::formatted(&context, &value, &spec)
     });
-    let room = meter.clone();
-    engine.register_fn("join", move |context: NativeCallContext, by: Text, items: Dynamic| -> RhaiResult<String> {
+    library.register_fn("join", |context: NativeCallContext, by: Text, items: Dynamic| -> RhaiResult<String> {
         let items = items_of(&context, &items)?;
-        joined(&room, &by, &items)
+        joined(&*Meter::of(&context)?, &by, &items)
     });
     for (name, align) in [("ljust", '<'), ("rjust", '>'), ("center", '^'), ("zfill", '=')] {
-        engine.register_fn(name, move |context: NativeCallContext, text: Text, width: i64| -> RhaiResult<String> {
+        library.register_fn(name, move |context: NativeCallContext, text: Text, width: i64| -> RhaiResult<String> {
             if width > format::MAX_WIDTH as i64 {
                 return mistake(format!("a width of {width} is too large, at most {}", format::MAX_WIDTH));
             }

@@ -9,6 +9,8 @@ use std::collections::{BTreeMap, BTreeSet};
 /// What is known of the kernel before the cell.
 #[derive(Clone, Debug)]
 pub struct Names<'a> {
+    /// Names that every cell of the kernel finds in scope.
+    pub injected: &'a BTreeSet<String>,
     /// Variables of earlier cells.
     pub variables: BTreeSet<&'a str>,
     /// Those of them that hold a closure.
@@ -23,6 +25,13 @@ pub struct Names<'a> {
     pub natives: &'a BTreeSet<String>,
     /// Variables of earlier cells that were set to another's value, with what that was.
     pub aliases: &'a BTreeMap<String, String>,
+}
+
+impl Names<'_> {
+    /// Whether the name is in scope before the cell.
+    pub fn is_variable(&self, name: &str) -> bool {
+        self.variables.contains(name) || self.injected.contains(name)
+    }
 }
 
 /// One variable of a scope.
@@ -175,7 +184,7 @@ impl<'a> Scopes<'a> {
                 return false;
             }
         }
-        self.known.variables.contains(name)
+        self.known.is_variable(name)
     }
 
     /// Whether `name` is a variable that can be read here; a function remembers what it reads from around it.
@@ -194,7 +203,7 @@ impl<'a> Scopes<'a> {
     fn find(&self, name: &str) -> Option<Option<usize>> {
         match self.scopes.iter().rposition(|scope| scope.variables.contains_key(name)) {
             Some(at) => Some(Some(at)),
-            None => self.known.variables.contains(name).then_some(None),
+            None => self.known.is_variable(name).then_some(None),
         }
     }
 
@@ -223,7 +232,7 @@ impl<'a> Scopes<'a> {
     /// Remembers that `name` was set here, and to what if that may be another's value.
     pub fn set(&mut self, name: &str, alias: Option<(String, usize)>) {
         let block = self.scopes.last().map_or(0, |scope| scope.block);
-        if self.variable(name).is_none() && self.known.variables.contains(name) {
+        if self.variable(name).is_none() && self.known.is_variable(name) {
             let is_closure = self.known.closures.contains(name);
             let variable = self.declare_in(0, name);
             variable.is_closure = is_closure;

@@ -309,7 +309,7 @@ impl Parser<'_> {
             Shape::Name(root) if sign == "+=" => {
                 // For a list this adds to the list itself.
                 let root = root.clone();
-                if self.scopes.variable(&root).is_some() || self.scopes.known.variables.contains(root.as_str()) {
+                if self.scopes.variable(&root).is_some() || self.scopes.known.is_variable(&root) {
                     self.scopes.changed_in_place(&root);
                 }
             }

@@ -12,7 +12,8 @@ fn with_names<T>(run: impl FnOnce(&Names<'_>) -> T) -> T {
     let functions = BTreeMap::from([("half".to_owned(), vec![vec!["of".to_owned()]])]);
     let aliases = BTreeMap::from([("copied".to_owned(), "known".to_owned())]);
     run(&Names {
-        variables: ["tools", "np", "known", "copied", "act"].into(),
+        injected: &["tools", "np"].map(str::to_owned).into(),
+        variables: ["known", "copied", "act"].into(),
         closures: ["act"].into(),
         constants: BTreeSet::new(),
         is_built_in: |name| ["tools", "np"].contains(&name),

@@ -17,7 +17,7 @@ pub struct SessionWork(Option<Arc<Session>>);
 impl SessionWork {
     /// Of the goal whose kernel calls.
     pub fn of(context: &NativeCallContext<'_>) -> SessionWork {
-        SessionWork(context.tag().and_then(|tag| tag.read_lock::<Arc<Session>>().map(|session| session.clone())))
+        SessionWork(Session::find(context))
     }
 
     /// Without a goal: only single allocations are bounded.

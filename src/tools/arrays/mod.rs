@@ -12,14 +12,11 @@ mod manual;
 mod members;
 mod operators;
 
-use std::{
-    any::TypeId,
-    sync::{Arc, OnceLock},
-};
+use std::any::TypeId;
 
 pub use call::SessionWork;
 pub use manual::manual;
-use rhai::{Dynamic, Engine, FuncRegistration, Module, NativeCallContext, RhaiFunc, Shared};
+use rhai::{Dynamic, FuncRegistration, Module, NativeCallContext, RhaiFunc, Shared};
 
 use self::{
     call::Call,
@@ -27,7 +24,7 @@ use self::{
 };
 use crate::{
     array::{Arr, Bools, Tree, elementwise},
-    tools::{RhaiResult, Session},
+    tools::RhaiResult,
 };
 
 /// Stands for a new axis between the brackets of an index, as `np.newaxis`.
@@ -46,19 +43,6 @@ pub fn injected() -> [(&'static str, Dynamic); 2] {
     [("np", Dynamic::from(Numpy)), ("math", Dynamic::from(Math))]
 }
 
-/// Makes arrays known to `engine`, whose goal is `session`.
-pub fn register(engine: &mut Engine, session: &Arc<Session>) {
-    static SHARED: OnceLock<Shared<Module>> = OnceLock::new();
-    engine.set_default_tag(Dynamic::from(session.clone()));
-    engine.register_global_module(SHARED.get_or_init(shared).clone());
-}
-
-/// Serves every goal, so it is charged to none.
-fn shared() -> Shared<Module> {
-    let _outside = crate::memory::outside();
-    Shared::new(module())
-}
-
 /// Whether a function whose first parameter has this type belongs to `np` or `math`.
 pub fn is_module(first: &TypeId) -> bool {
     [TypeId::of::<Numpy>(), TypeId::of::<Math>()].contains(first)
@@ -69,7 +53,8 @@ pub fn functions() -> impl Iterator<Item = &'static Function> {
     functions::ALL.iter().copied().flatten()
 }
 
-fn module() -> Module {
+/// Arrays and their functions.
+pub fn module() -> Module {
     let mut module = Module::new();
     module.set_custom_type::<Arr>("Arr");
     module.set_custom_type::<Bools>("Bools");

@@ -10,7 +10,8 @@ mod typed;
 
 use std::sync::Arc;
 
-use rhai::{Dynamic, Engine};
+use crate::tools::Library;
+use rhai::Dynamic;
 
 use super::{
     Kind, Param, RhaiResult, Session, Submission, TEXT, ToolError, ToolSpec,
@@ -78,13 +79,13 @@ struct Draft {
 }
 
 /// Makes the functions known.
-pub fn register(engine: &mut Engine, session: &Arc<Session>) {
+pub fn register(library: &mut Library) {
     let [answer, refuse] = SPECS;
-    register_function(engine, session, answer, |session, [value, options]| -> RhaiResult<()> {
+    register_function(library, answer, |session, [value, options]| -> RhaiResult<()> {
         let options = if options.is_unit() { Options::default() } else { Options::read(&options)? };
         return_answer(session, &value, options)
     });
-    register_function(engine, session, refuse, |session, [code, message]| -> RhaiResult<()> {
+    register_function(library, refuse, |session, [code, message]| -> RhaiResult<()> {
         let refusal = refusal(&text(&code, "code")?, &text(&message, "message")?)?;
         Err(session.submit(Submission::Refusal(refusal)))
     });

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use nalgebra::{Isometry3, Matrix4, Point3, Vector3};
-use rhai::{Array, Dynamic, Engine, ImmutableString};
+use rhai::{Array, Dynamic, ImmutableString};
 
 use super::{
     FrameValue, PointsValue, ValueSpec,
@@ -15,7 +15,7 @@ use crate::{
     geometry::{Intrinsics, PoseSigma},
     scene::FrameId,
     tools::{
-        RhaiResult, ToolError,
+        Library, RhaiResult, ToolError,
         arguments::{describe, list_of_point, optional_point},
         arrays::{SessionWork, convert},
     },
@@ -258,19 +258,19 @@ impl PerFrame for PerFrameExtrinsicsValue {
     }
 }
 
-/// Makes the types known to `engine`.
-pub fn register(engine: &mut Engine) {
-    register_intrinsics(engine);
-    register_poses(engine);
+/// Makes the types known to cells.
+pub fn register(library: &mut Library) {
+    register_intrinsics(library);
+    register_poses(library);
 }
 
-fn register_intrinsics(engine: &mut Engine) {
-    per_frame::register::<PerFrameIntrinsicsValue>(engine);
+fn register_intrinsics(library: &mut Library) {
+    per_frame::register::<PerFrameIntrinsicsValue>(library);
     fn text(s: &mut PerFrameIntrinsicsValue) -> String {
         format!("PerFrameIntrinsics of frames {}; [frame] has fx, fy, cx, cy, K", per_frame::join(&s.0.indices()))
     }
-    engine.register_fn("to_string", text).register_fn("to_debug", text);
-    engine
+    library.register_fn("to_string", text).register_fn("to_debug", text);
+    library
         .register_type_with_name::<CameraIntrinsicsValue>("CameraIntrinsics")
         .register_indexer_get(|i: &mut CameraIntrinsicsValue, name: ImmutableString| -> RhaiResult<Dynamic> {
             if name == "K" {
@@ -287,7 +287,7 @@ fn register_intrinsics(engine: &mut Engine) {
         .register_fn("to_string", |i: &mut CameraIntrinsicsValue| i.text())
         .register_fn("to_debug", |i: &mut CameraIntrinsicsValue| i.text());
     for name in ["fx", "fy", "cx", "cy"] {
-        engine.register_get(name, move |i: &mut CameraIntrinsicsValue| i.named(name)).register_get(
+        library.register_get(name, move |i: &mut CameraIntrinsicsValue| i.named(name)).register_get(
             name,
             move |s: &mut PerFrameIntrinsicsValue| -> RhaiResult<Arr> {
                 let frames = s.0.frames().iter();
@@ -299,12 +299,12 @@ fn register_intrinsics(engine: &mut Engine) {
     }
 }
 
-fn register_poses(engine: &mut Engine) {
-    per_frame::register::<PerFrameExtrinsicsValue>(engine);
+fn register_poses(library: &mut Library) {
+    per_frame::register::<PerFrameExtrinsicsValue>(library);
     fn text(s: &mut PerFrameExtrinsicsValue) -> String {
         format!("PerFrameExtrinsics of frames {}; [frame] is a CameraPose", per_frame::join(&s.series.indices()))
     }
-    engine
+    library
         .register_get("camera_poses", |s: &mut PerFrameExtrinsicsValue| {
             let poses = s.poses.iter().flat_map(|pose| values_of(&pose.fixed_from_camera().to_homogeneous()));
             arr(&[s.poses.len(), 4, 4], poses.collect())
@@ -316,7 +316,7 @@ fn register_poses(engine: &mut Engine) {
         })
         .register_fn("to_string", text)
         .register_fn("to_debug", text);
-    engine
+    library
         .register_type_with_name::<CameraPoseValue>("CameraPose")
         .register_get("position", |p: &mut CameraPoseValue| {
             list_of_point(&Point3::from(p.fixed_from_camera().translation.vector))

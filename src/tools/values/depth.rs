@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rhai::{Array, Dynamic, Engine};
+use rhai::{Array, Dynamic};
 
 use super::{
     FrameValue, MaskValue, ValueSpec,
@@ -12,7 +12,7 @@ use super::{
 use crate::{
     array::Arr,
     geometry::{DepthMap, DepthNoise, Mask},
-    tools::{RhaiResult, ToolError, arguments::describe, median},
+    tools::{Library, RhaiResult, ToolError, arguments::describe, median},
 };
 
 /// A depth counts as good when it is within this of the truth; see [`confidence`].
@@ -213,9 +213,9 @@ pub fn common_size(series: &FrameSeries, what: &str) -> Result<[usize; 2], ToolE
     Ok([height as usize, width as usize])
 }
 
-/// Makes the types known to `engine`.
-pub fn register(engine: &mut Engine) {
-    per_frame::register::<PerFrameDepthValue>(engine);
+/// Makes the types known to cells.
+pub fn register(library: &mut Library) {
+    per_frame::register::<PerFrameDepthValue>(library);
     fn text(series: &mut PerFrameDepthValue) -> String {
         format!("PerFrameDepth of frames {}; depth[frame] is a DepthImage", per_frame::join(&series.0.indices()))
     }
@@ -225,13 +225,13 @@ pub fn register(engine: &mut Engine) {
     fn confidences(d: &DepthImageValue) -> Vec<f64> {
         over_known(&d.depth, 0.0, |z| confidence(d.noise().sigma_m(z)))
     }
-    engine
+    library
         .register_get("depth", |s: &mut PerFrameDepthValue| s.stack(|d| over_known(&d.depth, f64::NAN, |z| z)))
         .register_get("sigma", |s: &mut PerFrameDepthValue| s.stack(sigmas))
         .register_get("confidence", |s: &mut PerFrameDepthValue| s.stack(confidences))
         .register_fn("to_string", text)
         .register_fn("to_debug", text);
-    engine
+    library
         .register_type_with_name::<DepthImageValue>("DepthImage")
         .register_get("width", |d: &mut DepthImageValue| i64::from(d.depth.width_px()))
         .register_get("height", |d: &mut DepthImageValue| i64::from(d.depth.height_px()))
@@ -257,7 +257,7 @@ pub fn register(engine: &mut Engine) {
         .register_fn("to_string", |d: &mut DepthImageValue| d.text())
         .register_fn("to_debug", |d: &mut DepthImageValue| d.text());
     let mut statistic = |name: &'static str, of: fn(&mut Vec<f64>) -> f64| {
-        engine
+        library
             .register_get(name, move |d: &mut DepthImageValue| d.statistic(name, of))
             .register_fn(name, move |d: &mut DepthImageValue| d.statistic(name, of));
     };

@@ -1,7 +1,7 @@
 //! `Direction`: where something lies, in words and by angle.
 
+use crate::tools::Library;
 use nalgebra::Point3;
-use rhai::Engine;
 
 use super::{MeasurementValue, ValueSpec};
 use crate::{scene::FrameId, tools::arguments::list_of_point};
@@ -54,9 +54,9 @@ impl DirectionValue {
     }
 }
 
-/// Makes the type known to `engine`.
-pub fn register(engine: &mut Engine) {
-    engine
+/// Makes the type known to cells.
+pub fn register(library: &mut Library) {
+    library
         .register_type_with_name::<DirectionValue>("Direction")
         .register_get("word", |d: &mut DirectionValue| d.word)
         .register_get("clear", |d: &mut DirectionValue| d.is_clear)

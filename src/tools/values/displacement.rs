@@ -1,7 +1,7 @@
 //! `Displacement`: whether and how far a thing moved.
 
+use crate::tools::Library;
 use nalgebra::Point3;
-use rhai::Engine;
 
 use super::{MeasurementValue, RelationValue, ValueSpec};
 use crate::tools::arguments::list_of_point;
@@ -37,9 +37,9 @@ impl DisplacementValue {
     }
 }
 
-/// Makes the type known to `engine`.
-pub fn register(engine: &mut Engine) {
-    engine
+/// Makes the type known to cells.
+pub fn register(library: &mut Library) {
+    library
         .register_type_with_name::<DisplacementValue>("Displacement")
         .register_get("moved", |d: &mut DisplacementValue| d.moved.relation.holds)
         .register_get("relation", |d: &mut DisplacementValue| d.moved.clone())

@@ -2,14 +2,14 @@
 
 use std::{ops::Range, sync::Arc};
 
-use rhai::{Array, Dynamic, Engine};
+use rhai::{Array, Dynamic};
 
 use super::ValueSpec;
 use crate::{
     array::Arr,
     scene::{Snapshot, View},
     tools::{
-        RhaiResult, ToolError,
+        Library, RhaiResult, ToolError,
         arguments::index,
         arrays::{SessionWork, convert},
     },
@@ -177,9 +177,9 @@ impl ImagesValue {
     }
 }
 
-/// Makes the types known to `engine`.
-pub fn register(engine: &mut Engine) {
-    engine
+/// Makes the types known to cells.
+pub fn register(library: &mut Library) {
+    library
         .register_type_with_name::<FrameValue>("Frame")
         .register_get("camera", |f: &mut FrameValue| f.view().camera.to_string())
         .register_get("stamp", |f: &mut FrameValue| f.view().stamp.as_secs_f64())
@@ -190,7 +190,7 @@ pub fn register(engine: &mut Engine) {
         .register_get("age_secs", |f: &mut FrameValue| f.age_secs())
         .register_fn("to_string", |f: &mut FrameValue| f.text())
         .register_fn("to_debug", |f: &mut FrameValue| f.text());
-    engine
+    library
         .register_type_with_name::<ImagesValue>("InputImages")
         .register_fn("len", |images: &mut ImagesValue| images.len() as i64)
         .register_get("len", |images: &mut ImagesValue| images.len() as i64)
@@ -213,14 +213,8 @@ pub fn register(engine: &mut Engine) {
         })
         .register_fn("to_string", |images: &mut ImagesValue| images.text())
         .register_fn("to_debug", |images: &mut ImagesValue| images.text())
-        .register_iterator::<ImagesValue>();
-}
-
-impl IntoIterator for ImagesValue {
-    type Item = Dynamic;
-    type IntoIter = std::vec::IntoIter<Dynamic>;
-
-    fn into_iter(self) -> Self::IntoIter {
-        self.frames().into_iter().map(Dynamic::from).collect::<Vec<_>>().into_iter()
-    }
+        .register_items::<ImagesValue, _>(|value| {
+            let frames = value.try_cast::<ImagesValue>().map(|images| images.frames()).unwrap_or_default();
+            frames.into_iter().map(|frame| Ok(Dynamic::from(frame)))
+        });
 }

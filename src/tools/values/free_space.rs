@@ -1,7 +1,7 @@
 //! `FreeSpace`: the room between two things.
 
+use crate::tools::Library;
 use nalgebra::Point3;
-use rhai::Engine;
 
 use super::{MeasurementValue, ValueSpec};
 use crate::tools::geometry::space::obstacle_map;
@@ -54,9 +54,9 @@ impl FreeSpaceValue {
     }
 }
 
-/// Makes the type known to `engine`.
-pub fn register(engine: &mut Engine) {
-    engine
+/// Makes the type known to cells.
+pub fn register(library: &mut Library) {
+    library
         .register_type_with_name::<FreeSpaceValue>("FreeSpace")
         .register_get("gap", |f: &mut FreeSpaceValue| f.gap.clone())
         .register_get("width", |f: &mut FreeSpaceValue| f.width.clone())

@@ -1,15 +1,13 @@
 //! `Gravity`: which way is up.
 
-use std::sync::Arc;
-
 use nalgebra::{Point3, UnitVector3};
-use rhai::{Array, Dynamic, Engine, Map};
+use rhai::{Array, Dynamic, Map, NativeCallContext};
 
 use super::ValueSpec;
 use crate::{
     array::Arr,
     scene::FrameId,
-    tools::{RhaiResult, Session, arguments::list_of_point, geometry::gravity::up_in},
+    tools::{Library, RhaiResult, Session, arguments::list_of_point, geometry::gravity::up_in},
 };
 
 /// Up, and who says so.
@@ -65,10 +63,9 @@ impl GravityValue {
     }
 }
 
-/// Makes the type known to `engine`.
-pub fn register(engine: &mut Engine, session: &Arc<Session>) {
-    let session = session.clone();
-    engine
+/// Makes the type known to cells.
+pub fn register(library: &mut Library) {
+    library
         .register_type_with_name::<GravityValue>("Gravity")
         .register_get("up", |g: &mut GravityValue| list_of_point(&Point3::from(g.up.into_inner())))
         .register_get("down", |g: &mut GravityValue| list_of_point(&Point3::from(-g.up.into_inner())))
@@ -90,8 +87,8 @@ pub fn register(engine: &mut Engine, session: &Arc<Session>) {
             };
             g.checks.iter().map(check).collect::<Array>()
         })
-        .register_fn("in_frame", move |g: &mut GravityValue, frame: &str| -> RhaiResult<Arr> {
-            Ok(list_of_point(&Point3::from(up_in(&session, g, frame)?)))
+        .register_fn("in_frame", |context: NativeCallContext, g: &mut GravityValue, frame: &str| -> RhaiResult<Arr> {
+            Ok(list_of_point(&Point3::from(up_in(&*Session::of(&context)?, g, frame)?)))
         })
         .register_fn("to_string", |g: &mut GravityValue| g.text())
         .register_fn("to_debug", |g: &mut GravityValue| g.text());

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use rhai::{Array, Dynamic, Engine, Map};
+use crate::tools::Library;
+use rhai::{Array, Dynamic, Map};
 
 use super::{FrameValue, ValueSpec};
 use crate::llm::grounding::{Located, Mark, Place};
@@ -82,9 +83,9 @@ fn floats(values: &[f64]) -> Dynamic {
     Dynamic::from(values.iter().map(|value| Dynamic::from(*value)).collect::<Array>())
 }
 
-/// Makes the type known to `engine`.
-pub fn register(engine: &mut Engine) {
-    engine
+/// Makes the type known to cells.
+pub fn register(library: &mut Library) {
+    library
         .register_type_with_name::<LocatedValue>("Located")
         .register_get("visible", |l: &mut LocatedValue| l.0.located.is_visible)
         .register_get("reason", |l: &mut LocatedValue| l.0.located.reason.clone())

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use nalgebra::Point3;
-use rhai::{Array, Dynamic, Engine, ImmutableString};
+use rhai::{Array, Dynamic, ImmutableString};
 
 use super::{
     FrameValue, MaskValue, PictureValue, PointsValue, ReconstructionValue, ValueSpec,
@@ -15,7 +15,7 @@ use super::{
 use crate::{
     geometry::Mask,
     tools::{
-        Kind, Param, RhaiResult, Session, ToolError, ToolSpec,
+        Kind, Library, Param, RhaiResult, ToolError, ToolSpec,
         arguments::{describe, frame, index, list_of_point, number},
         overlay,
     },
@@ -299,10 +299,10 @@ impl PerFrame for PerFrameMaskValue {
     }
 }
 
-/// Makes the type known to `engine`.
-pub fn register(engine: &mut Engine, session: &Arc<Session>) {
-    per_frame::register::<PerFrameMaskValue>(engine);
-    engine
+/// Makes the type known to cells.
+pub fn register(library: &mut Library) {
+    per_frame::register::<PerFrameMaskValue>(library);
+    library
         .register_get("labels", |m: &mut PerFrameMaskValue| {
             m.labels.iter().map(|l| Dynamic::from(l.clone())).collect::<Array>()
         })
@@ -321,12 +321,12 @@ pub fn register(engine: &mut Engine, session: &Arc<Session>) {
         .register_fn("to_string", |m: &mut PerFrameMaskValue| m.text())
         .register_fn("to_debug", |m: &mut PerFrameMaskValue| m.text());
     let [get, points, centroid, visualize] = METHODS else { return };
-    method::register(engine, session, get, |_, m: &PerFrameMaskValue, [frame, object]| m.get(&frame, &object));
-    method::register(engine, session, points, |_, m: &PerFrameMaskValue, args: [Dynamic; 4]| m.points(&args));
-    method::register(engine, session, centroid, |_, m: &PerFrameMaskValue, args: [Dynamic; 4]| {
+    method::register(library, get, |_, m: &PerFrameMaskValue, [frame, object]| m.get(&frame, &object));
+    method::register(library, points, |_, m: &PerFrameMaskValue, args: [Dynamic; 4]| m.points(&args));
+    method::register(library, centroid, |_, m: &PerFrameMaskValue, args: [Dynamic; 4]| {
         Ok(list_of_point(&m.centroid(&args)?))
     });
-    method::register(engine, session, visualize, |_, m: &PerFrameMaskValue, [wanted, background]| {
+    method::register(library, visualize, |_, m: &PerFrameMaskValue, [wanted, background]| {
         if !background.is_unit() && !background.is::<PictureValue>() {
             frame(&background, "background")?;
         }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use nalgebra::{Isometry3, Point3, Translation3, Vector3};
-use rhai::{Dynamic, Engine};
+use rhai::Dynamic;
 
 use super::{
     ObjectValue, RelationValue, ValueSpec,
@@ -13,7 +13,7 @@ use crate::{
     answer::Evidence,
     geometry::{Quantity, Unit, relations::Relation},
     scene::{FrameId, Stamp},
-    tools::{RhaiResult, ToolError, arguments::number},
+    tools::{Library, RhaiResult, ToolError, arguments::number},
 };
 
 /// The subject of a quantity that a cell states begins like this; a number follows, so that each is its own source.
@@ -239,9 +239,9 @@ fn exact(value: &Dynamic, like: &MeasurementValue, operator: &str) -> Result<Mea
     Ok(like.with_quantity(finite(value, 0.0, unit)?))
 }
 
-/// Makes the type known to `engine`.
-pub fn register(engine: &mut Engine) {
-    engine
+/// Makes the type known to cells.
+pub fn register(library: &mut Library) {
+    library
         .register_type_with_name::<MeasurementValue>("Measurement")
         .register_get("value", |m: &mut MeasurementValue| m.quantity.value())
         .register_get("sigma", |m: &mut MeasurementValue| m.quantity.sigma())
@@ -263,17 +263,20 @@ pub fn register(engine: &mut Engine) {
         .register_fn("to_string", |m: &mut MeasurementValue| m.quantity.to_string())
         .register_fn("to_debug", |m: &mut MeasurementValue| m.quantity.to_string());
     for operator in ["+", "-", "*", "/"] {
-        engine.register_fn(operator, move |a: MeasurementValue, b: MeasurementValue| -> RhaiResult<MeasurementValue> {
-            Ok(a.computed(&b, operator)?)
-        });
+        library.register_fn(
+            operator,
+            move |a: MeasurementValue, b: MeasurementValue| -> RhaiResult<MeasurementValue> {
+                Ok(a.computed(&b, operator)?)
+            },
+        );
     }
-    register_with_numbers::<f64>(engine);
-    register_with_numbers::<i64>(engine);
-    register_functions(engine);
-    register_converted(engine);
+    register_with_numbers::<f64>(library);
+    register_with_numbers::<i64>(library);
+    register_functions(library);
+    register_converted(library);
     macro_rules! comparisons {
         ($($operator:literal $test:expr;)*) => {$(
-            engine
+            library
                 .register_fn($operator, |a: MeasurementValue, b: MeasurementValue| -> RhaiResult<bool> {
                     same_unit(&a.quantity, &b.quantity, $operator)?;
                     Ok($test(a.quantity.value(), b.quantity.value()))
@@ -294,9 +297,9 @@ pub fn register(engine: &mut Engine) {
     }
 }
 
-fn register_with_numbers<N: rhai::Variant + Clone>(engine: &mut Engine) {
+fn register_with_numbers<N: rhai::Variant + Clone>(library: &mut Library) {
     for operator in ["+", "-", "*", "/"] {
-        engine
+        library
             .register_fn(operator, move |a: MeasurementValue, b: N| -> RhaiResult<MeasurementValue> {
                 let b = exact(&Dynamic::from(b), &a, operator)?;
                 Ok(a.with_quantity(arithmetic(&a.quantity, &b.quantity, operator, Errors::Independent)?))
@@ -308,16 +311,16 @@ fn register_with_numbers<N: rhai::Variant + Clone>(engine: &mut Engine) {
     }
 }
 
-fn register_functions(engine: &mut Engine) {
+fn register_functions(library: &mut Library) {
     type Result = RhaiResult<MeasurementValue>;
-    engine
+    library
         .register_get("degrees", |m: &mut MeasurementValue| -> RhaiResult<f64> { Ok(m.converted("deg")?.value()) })
         .register_fn("sqrt", |m: MeasurementValue| -> Result { Ok(m.raised(0.5, "root")?) })
         .register_fn("**", |m: MeasurementValue, n: i64| -> Result { Ok(m.raised(n as f64, &format!("power {n}"))?) })
         .register_fn("**", |m: MeasurementValue, n: f64| -> Result { Ok(m.raised(n, &format!("power {n}"))?) })
         .register_fn("to", |m: &mut MeasurementValue, unit: &str| -> RhaiResult<Converted> { Ok(m.converted(unit)?) });
     for (name, wants_larger) in [("min", false), ("max", true)] {
-        engine
+        library
             .register_fn(name, move |a: MeasurementValue, b: MeasurementValue| -> Result {
                 Ok(a.extreme_of(&b, wants_larger)?)
             })
@@ -363,8 +366,8 @@ impl Converted {
     }
 }
 
-fn register_converted(engine: &mut Engine) {
-    engine
+fn register_converted(library: &mut Library) {
+    library
         .register_type_with_name::<Converted>("Converted")
         .register_get("value", |c: &mut Converted| c.value())
         .register_get("sigma", |c: &mut Converted| c.sigma())
@@ -374,7 +377,7 @@ fn register_converted(engine: &mut Engine) {
         .register_fn("to_debug", |c: &mut Converted| c.text());
     macro_rules! comparisons {
         ($($operator:literal $test:expr;)*) => {$(
-            engine
+            library
                 .register_fn($operator, |a: Converted, b: f64| $test(a.value(), b))
                 .register_fn($operator, |a: Converted, b: i64| $test(a.value(), b as f64))
                 .register_fn($operator, |a: f64, b: Converted| $test(a, b.value()))

@@ -2,15 +2,14 @@
 
 use std::{any::TypeId, sync::Arc};
 
-use rhai::{Dynamic, Engine, NativeCallContext, Variant};
+use rhai::{Dynamic, NativeCallContext, Variant};
 
-use crate::tools::{RhaiResult, Session, ToolError, ToolSpec};
+use crate::tools::{Library, RhaiResult, Session, ToolError, ToolSpec};
 
 /// Registers the method that `spec` declares, for every number of arguments and for a trailing map of keywords. A parameter that is left
 /// out arrives as `()`. Methods are not counted as tool calls, but the kernel's stop is looked at first.
 pub fn register<V: Variant + Clone, const N: usize, T: Variant + Clone>(
-    engine: &mut Engine,
-    session: &Arc<Session>,
+    library: &mut Library,
     spec: &'static ToolSpec,
     function: impl Fn(&Arc<Session>, &V, [Dynamic; N]) -> Result<T, ToolError> + Send + Sync + 'static,
 ) {
@@ -18,11 +17,11 @@ pub fn register<V: Variant + Clone, const N: usize, T: Variant + Clone>(
     for n_args in 0..=N + 1 {
         let mut types = vec![TypeId::of::<V>()];
         types.extend(std::iter::repeat_n(TypeId::of::<Dynamic>(), n_args));
-        let (session, function) = (session.clone(), function.clone());
-        engine.register_raw_fn(
+        let function = function.clone();
+        library.register_raw_fn(
             spec.name(),
             &types,
-            move |_: NativeCallContext, args: &mut [&mut Dynamic]| -> RhaiResult<T> {
+            move |context: NativeCallContext, args: &mut [&mut Dynamic]| -> RhaiResult<T> {
                 let Some((receiver, own)) = args.split_first_mut() else {
                     return Err(ToolError::argument(format!("{} was called without a value", spec.path)).into());
                 };
@@ -32,7 +31,7 @@ pub fn register<V: Variant + Clone, const N: usize, T: Variant + Clone>(
                 let own = own.iter_mut().map(|arg| std::mem::take(*arg).flatten()).collect();
                 let mut bound = spec.bind(own)?.into_iter();
                 let args = std::array::from_fn(|_| bound.next().unwrap_or(Dynamic::UNIT));
-                Ok(function(&session, &value, args)?)
+                Ok(function(&Session::of(&context)?, &value, args)?)
             },
         );
     }

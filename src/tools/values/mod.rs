@@ -28,8 +28,7 @@ pub mod reconstruction;
 pub mod relation;
 pub mod remembered;
 
-use std::sync::Arc;
-
+use crate::tools::Library;
 pub use direction::DirectionValue;
 pub use displacement::DisplacementValue;
 pub use frame::{FrameValue, ImagesValue};
@@ -48,7 +47,7 @@ pub use points::PointsValue;
 pub use reconstruction::ReconstructionValue;
 pub use relation::RelationValue;
 pub use remembered::RememberedValue;
-use rhai::{Dynamic, Engine};
+use rhai::Dynamic;
 
 use self::{
     camera::{CameraPoseValue, PerFrameExtrinsicsValue, PerFrameIntrinsicsValue},
@@ -56,7 +55,7 @@ use self::{
     per_frame::{FrameSeries, PerFrame},
     point_map::PerFramePointMapValue,
 };
-use super::{Session, ToolSpec};
+use super::ToolSpec;
 
 /// Declares what a value offers; the manual and error messages are made from it.
 #[derive(Clone, Copy, Debug)]
@@ -133,27 +132,27 @@ pub fn per_frame_text(value: &Dynamic) -> Option<String> {
     of_mask().or_else(of_pose).or_else(of_picture)
 }
 
-/// Makes the types known to `engine`.
-pub fn register(engine: &mut Engine, session: &Arc<Session>) {
-    frame::register(engine);
-    located::register(engine);
-    object::register(engine);
-    points::register(engine);
-    measurement::register(engine);
-    relation::register(engine);
-    displacement::register(engine);
-    remembered::register(engine);
-    motion::register(engine);
-    direction::register(engine);
-    free_space::register(engine);
-    gravity::register(engine, session);
-    plane::register(engine);
-    oriented_box::register(engine);
-    mask::register(engine, session);
-    pixel_mask::register(engine);
-    reconstruction::register(engine, session);
-    point_map::register(engine);
-    depth::register(engine);
-    camera::register(engine);
-    picture::register(engine);
+/// Makes the types known to cells.
+pub fn register(library: &mut Library) {
+    frame::register(library);
+    located::register(library);
+    object::register(library);
+    points::register(library);
+    measurement::register(library);
+    relation::register(library);
+    displacement::register(library);
+    remembered::register(library);
+    motion::register(library);
+    direction::register(library);
+    free_space::register(library);
+    gravity::register(library);
+    plane::register(library);
+    oriented_box::register(library);
+    mask::register(library);
+    pixel_mask::register(library);
+    reconstruction::register(library);
+    point_map::register(library);
+    depth::register(library);
+    camera::register(library);
+    picture::register(library);
 }

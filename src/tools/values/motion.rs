@@ -1,7 +1,8 @@
 //! `Motion`: whether and how a thing moved over some seconds.
 
+use crate::tools::Library;
 use nalgebra::{Point3, Vector3};
-use rhai::{Dynamic, Engine};
+use rhai::Dynamic;
 
 use super::{MeasurementValue, RelationValue, ValueSpec};
 use crate::{scene::FrameId, tools::arguments::list_of_point};
@@ -97,9 +98,9 @@ impl MotionValue {
     }
 }
 
-/// Makes the type known to `engine`.
-pub fn register(engine: &mut Engine) {
-    engine
+/// Makes the type known to cells.
+pub fn register(library: &mut Library) {
+    library
         .register_type_with_name::<MotionValue>("Motion")
         .register_get("state", |m: &mut MotionValue| m.state.word())
         .register_get("why", |m: &mut MotionValue| m.why.clone())

@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use nalgebra::{Isometry3, Matrix3, Matrix6, Translation3, UnitQuaternion, Vector3};
-use rhai::{Dynamic, Engine, Map};
+use rhai::{Dynamic, Map};
 
 use super::{PointsValue, ValueSpec};
 use crate::{
@@ -14,7 +14,7 @@ use crate::{
         occlusion::{HiddenEnd, OutlinePoint, hidden_ends},
     },
     scene::{FrameId, LabelImage},
-    tools::{RhaiResult, ToolError, arguments::list_of_point},
+    tools::{Library, RhaiResult, ToolError, arguments::list_of_point},
 };
 
 /// One thing, measured in one view. Its surface is prepared when it is first asked for, and kept.
@@ -322,9 +322,9 @@ pub fn named(error: GeometryError, name: &str) -> ToolError {
     }
 }
 
-/// Makes the type known to `engine`.
-pub fn register(engine: &mut Engine) {
-    engine
+/// Makes the type known to cells.
+pub fn register(library: &mut Library) {
+    library
         .register_type_with_name::<ObjectValue>("Object")
         .register_get("label", |o: &mut ObjectValue| o.label.clone())
         .register_get("id", |o: &mut ObjectValue| o.id())

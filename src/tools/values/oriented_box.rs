@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use nalgebra::{Point3, Vector3};
-use rhai::{Array, Dynamic, Engine};
+use rhai::{Array, Dynamic};
 
 use super::{
     MeasurementValue, ObjectValue, ValueSpec,
@@ -12,7 +12,7 @@ use super::{
 use crate::{
     geometry::OrientedBox,
     tools::{
-        RhaiResult, ToolError,
+        Library, RhaiResult, ToolError,
         arguments::{list_of_point, point},
         geometry::angles::Line,
     },
@@ -98,9 +98,9 @@ impl OrientedBoxValue {
     }
 }
 
-/// Makes the type known to `engine`.
-pub fn register(engine: &mut Engine) {
-    engine
+/// Makes the type known to cells.
+pub fn register(library: &mut Library) {
+    library
         .register_type_with_name::<OrientedBoxValue>("OrientedBox")
         .register_get("sides", |b: &mut OrientedBoxValue| -> RhaiResult<Array> {
             Ok(vec![Dynamic::from(b.side(0)?), Dynamic::from(b.side(1)?), Dynamic::from(b.side(2)?)])

@@ -1,13 +1,13 @@
 //! What all values with one entry per frame have in common: which frames, access by frame, and the refusal to be mixed.
 
-use std::{any::TypeId, fmt::Write, sync::Arc};
+use std::{fmt::Write, sync::Arc};
 
-use rhai::{Array, Dynamic, Engine, Variant};
+use rhai::{Array, Dynamic, Variant};
 
 use super::{FrameValue, ImagesValue};
 use crate::{
     error_code::ErrorCode,
-    tools::{RhaiResult, ToolError, arguments::describe},
+    tools::{Library, RhaiResult, ToolError, arguments::describe},
 };
 
 /// The frames of a value with one entry per frame, in order.
@@ -210,8 +210,8 @@ pub const COMMON_MEMBERS: (&str, &str) =
     ("[frame]", "the entry of that frame: its position in InputImages, or a Frame; iterating gives the entries");
 
 /// Registers what all of them have.
-pub fn register<V: PerFrame>(engine: &mut Engine) {
-    engine
+pub fn register<V: PerFrame>(library: &mut Library) {
+    library
         .register_type_with_name::<V>(V::NAME)
         .register_get("frame_indices", |v: &mut V| ints(&v.series().indices()))
         .register_get("num_frames", |v: &mut V| v.series().frames().len() as i64)
@@ -253,14 +253,11 @@ pub fn register<V: PerFrame>(engine: &mut Engine) {
             };
             v.series().frames().iter().enumerate().map(|(at, frame)| pair(at, frame)).collect()
         });
-    let mut module = rhai::Module::new();
-    module.set_iter_result(TypeId::of::<V>(), |value: Dynamic| {
-        let Some(value) = value.try_cast::<V>() else { return Box::new(std::iter::empty()) };
-        let n = value.series().frames().len();
-        Box::new((0..n).map(move |at| Ok(value.entry(at)?)))
+    library.register_items::<V, _>(|value: Dynamic| {
+        let value = value.try_cast::<V>();
+        let n = value.as_ref().map_or(0, |value| value.series().frames().len());
+        (0..n).zip(std::iter::repeat(value)).filter_map(|(at, value)| Some(value?.entry(at).map_err(Into::into)))
     });
-    module.build_index();
-    engine.register_global_module(module.into());
 }
 
 fn ints(indices: &[usize]) -> Array {

@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
+use crate::tools::Library;
 use image::RgbImage;
-use rhai::{Dynamic, Engine, Map};
+use rhai::{Dynamic, Map};
 
 use super::{FrameValue, ValueSpec};
 
@@ -57,9 +58,9 @@ impl PictureValue {
     }
 }
 
-/// Makes the type known to `engine`.
-pub fn register(engine: &mut Engine) {
-    engine
+/// Makes the type known to cells.
+pub fn register(library: &mut Library) {
+    library
         .register_type_with_name::<PictureValue>("Picture")
         .register_get("description", |p: &mut PictureValue| p.description.clone())
         .register_get("source", |p: &mut PictureValue| p.source.clone())

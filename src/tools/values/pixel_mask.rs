@@ -1,6 +1,6 @@
 //! `Mask`: one object's pixels in one frame.
 
-use rhai::{Array, Dynamic, Engine};
+use rhai::{Array, Dynamic};
 
 use super::{
     FrameValue, ValueSpec,
@@ -11,7 +11,7 @@ use super::{
 use crate::{
     array::{Arr, Bools},
     geometry::{Mask, PixelBox},
-    tools::{RhaiResult, ToolError, arguments::describe},
+    tools::{Library, RhaiResult, ToolError, arguments::describe},
 };
 
 /// Most pixels that a mask is grown or shrunk by.
@@ -99,9 +99,9 @@ impl MaskValue {
     }
 }
 
-/// Makes the type known to `engine`.
-pub fn register(engine: &mut Engine) {
-    engine
+/// Makes the type known to cells.
+pub fn register(library: &mut Library) {
+    library
         .register_type_with_name::<MaskValue>("Mask")
         .register_get("n_pixels", |m: &mut MaskValue| m.mask.n_pixels() as i64)
         .register_get("area", |m: &mut MaskValue| m.mask.n_pixels() as i64)

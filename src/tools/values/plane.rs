@@ -3,14 +3,14 @@
 use std::sync::Arc;
 
 use nalgebra::{Point3, Vector3};
-use rhai::{Dynamic, Engine};
+use rhai::Dynamic;
 
 use super::{MeasurementValue, ObjectValue, ValueSpec, object::named, propagation::finite};
 use crate::{
     array::Arr,
     geometry::{Plane, Quantity, Unit},
     tools::{
-        RhaiResult, ToolError,
+        Library, RhaiResult, ToolError,
         arguments::{describe, list_of_point, object, optional_point},
         geometry::angles::Line,
     },
@@ -167,9 +167,9 @@ impl PlaneValue {
     }
 }
 
-/// Makes the type known to `engine`.
-pub fn register(engine: &mut Engine) {
-    engine
+/// Makes the type known to cells.
+pub fn register(library: &mut Library) {
+    library
         .register_type_with_name::<PlaneValue>("Plane")
         .register_get("normal", |p: &mut PlaneValue| list_of_point(&Point3::from(p.plane.normal.into_inner())))
         .register_get("normal_sigma", |p: &mut PlaneValue| p.normal_sigma_rad())

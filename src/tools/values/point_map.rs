@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock};
 
 use nalgebra::{Isometry3, Point3};
-use rhai::{Array, Dynamic, Engine};
+use rhai::{Array, Dynamic};
 
 use super::{
     FrameValue, MaskValue, PointsValue, ValueSpec,
@@ -16,7 +16,7 @@ use crate::{
     geometry::{DepthMap, cloud::position_map},
     scene::FrameId,
     tools::{
-        RhaiResult, ToolError,
+        Library, RhaiResult, ToolError,
         arguments::{describe, list_of_point},
         measure::{all_points, points_under},
     },
@@ -206,18 +206,18 @@ impl PerFrame for PerFramePointMapValue {
     }
 }
 
-/// Makes the types known to `engine`.
-pub fn register(engine: &mut Engine) {
-    per_frame::register::<PerFramePointMapValue>(engine);
+/// Makes the types known to cells.
+pub fn register(library: &mut Library) {
+    per_frame::register::<PerFramePointMapValue>(library);
     fn text(s: &mut PerFramePointMapValue) -> String {
         format!("PerFramePointMap of frames {}; points[frame] is a PointMap", per_frame::join(&s.series.indices()))
     }
-    engine
+    library
         .register_get("points", |s: &mut PerFramePointMapValue| s.stack(3, PointMapValue::all_axes))
         .register_get("confidence", |s: &mut PerFramePointMapValue| s.stack(1, PointMapValue::confidences))
         .register_fn("to_string", text)
         .register_fn("to_debug", text);
-    engine
+    library
         .register_type_with_name::<PointMapValue>("PointMap")
         .register_get("width", |m: &mut PointMapValue| i64::from(m.0.depth.width_px()))
         .register_get("height", |m: &mut PointMapValue| i64::from(m.0.depth.height_px()))

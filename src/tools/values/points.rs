@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use nalgebra::{Isometry3, Point3};
-use rhai::{Array, Dynamic, Engine, NativeCallContext};
+use rhai::{Array, Dynamic, NativeCallContext};
 
 use super::ValueSpec;
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     geometry::{PointCloud, distance},
     scene::{FrameId, Stamp},
     tools::{
-        RhaiResult, ToolError,
+        Library, RhaiResult, ToolError,
         arguments::{index, list_of_point, point},
         arrays::{SessionWork, convert},
     },
@@ -178,9 +178,9 @@ impl PointsValue {
     }
 }
 
-/// Makes the type known to `engine`.
-pub fn register(engine: &mut Engine) {
-    engine
+/// Makes the type known to cells.
+pub fn register(library: &mut Library) {
+    library
         .register_type_with_name::<PointsValue>("Points")
         .register_fn("len", |p: &mut PointsValue| p.cloud.len() as i64)
         .register_get("len", |p: &mut PointsValue| p.cloud.len() as i64)

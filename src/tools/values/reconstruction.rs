@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rhai::{Dynamic, Engine};
+use rhai::{Dynamic, NativeCallContext};
 
 use super::{
     PictureValue, ValueSpec,
@@ -14,7 +14,9 @@ use super::{
 };
 use crate::{
     scene::FrameId,
-    tools::{Kind, Param, RhaiResult, Session, TEXT, ToolError, ToolSpec, arguments::list_of_point, bev, ground},
+    tools::{
+        Kind, Library, Param, RhaiResult, Session, TEXT, ToolError, ToolSpec, arguments::list_of_point, bev, ground,
+    },
 };
 
 /// Frames with depth and place.
@@ -123,11 +125,10 @@ impl PerFrame for ReconstructionValue {
     }
 }
 
-/// Makes the type known to `engine`.
-pub fn register(engine: &mut Engine, session: &Arc<Session>) {
-    per_frame::register::<ReconstructionValue>(engine);
-    let for_ground = session.clone();
-    engine
+/// Makes the type known to cells.
+pub fn register(library: &mut Library) {
+    per_frame::register::<ReconstructionValue>(library);
+    library
         .register_get("points", |r: &mut ReconstructionValue| r.points.clone())
         .register_get("depth", |r: &mut ReconstructionValue| PerFrameDepthValue(r.series.clone()))
         .register_get("intrinsics", |r: &mut ReconstructionValue| PerFrameIntrinsicsValue(r.series.clone()))
@@ -137,9 +138,12 @@ pub fn register(engine: &mut Engine, session: &Arc<Session>) {
             list_of_point(&nalgebra::Point3::new(0.0, 0.0, 1.0))
         })
         .register_get("gravity_source", |r: &mut ReconstructionValue| ground::gravity_source(&r.fixed_frame))
-        .register_get("ground_height", move |r: &mut ReconstructionValue| -> RhaiResult<super::MeasurementValue> {
-            Ok(ground::ground_height(&for_ground, r.series.frames())?)
-        })
+        .register_get(
+            "ground_height",
+            |context: NativeCallContext, r: &mut ReconstructionValue| -> RhaiResult<super::MeasurementValue> {
+                Ok(ground::ground_height(&Session::of(&context)?, r.series.frames())?)
+            },
+        )
         .register_get("metric_scale", |_: &mut ReconstructionValue| 1.0)
         .register_get("metric_scale_source", |_: &mut ReconstructionValue| {
             "the depth cameras measure in metres".to_owned()
@@ -148,8 +152,7 @@ pub fn register(engine: &mut Engine, session: &Arc<Session>) {
         .register_fn("to_debug", |r: &mut ReconstructionValue| r.text());
     let [render] = METHODS else { return };
     method::register(
-        engine,
-        session,
+        library,
         render,
         |session, r: &ReconstructionValue, args: [Dynamic; 6]| -> Result<PictureValue, ToolError> {
             bev::render(session, r, &args)

@@ -2,7 +2,8 @@
 
 use std::sync::Arc;
 
-use rhai::{Dynamic, Engine};
+use crate::tools::Library;
+use rhai::Dynamic;
 
 use super::{MeasurementValue, ValueSpec, measurement};
 use crate::{
@@ -67,9 +68,9 @@ impl RelationValue {
     }
 }
 
-/// Makes the type known to `engine`.
-pub fn register(engine: &mut Engine) {
-    engine
+/// Makes the type known to cells.
+pub fn register(library: &mut Library) {
+    library
         .register_type_with_name::<RelationValue>("Relation")
         .register_get("holds", |r: &mut RelationValue| r.relation.holds)
         .register_get("margin", |r: &mut RelationValue| r.margin())

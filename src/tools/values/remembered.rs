@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use nalgebra::{Isometry3, Matrix6, Point3, Translation3, UnitQuaternion, Vector3};
-use rhai::{Array, Dynamic, Engine};
+use rhai::{Array, Dynamic};
 
 use super::{MeasurementValue, ValueSpec, measurement, propagation::finite};
 use crate::{
@@ -11,7 +11,7 @@ use crate::{
     geometry::Unit,
     scene::{Remembered, memory::Status},
     tools::{
-        RhaiResult, Session, ToolError,
+        Library, RhaiResult, Session, ToolError,
         arguments::{list_of_point, object, optional_point},
         viewpoint::{same_place, transform},
     },
@@ -172,9 +172,9 @@ impl RememberedValue {
     }
 }
 
-/// Makes the type known to `engine`.
-pub fn register(engine: &mut Engine) {
-    engine
+/// Makes the type known to cells.
+pub fn register(library: &mut Library) {
+    library
         .register_type_with_name::<RememberedValue>("Remembered")
         .register_get("label", |r: &mut RememberedValue| r.object().last.label.clone())
         .register_get("id", |r: &mut RememberedValue| r.object().name())
