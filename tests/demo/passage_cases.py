@@ -11,7 +11,6 @@ import numpy as np
 from demo.bullet import pybullet
 from numpy.typing import NDArray
 from scipy.spatial import ConvexHull, cKDTree
-
 from tool_cases import CAP_M, HANDFUL, Case, Scene, Told, distance, number, obj, relation, verdict, within
 
 

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 import numpy as np
 from demo import camera
 from numpy.typing import NDArray
-
 from tool_cases import (
     CAP_M,
     HANDFUL,
@@ -20,6 +19,7 @@ from tool_cases import (
     Case,
     Scene,
     Told,
+    angle,
     distance,
     near,
     number,
@@ -173,7 +173,7 @@ class ShapeCases(Scene):
         )
 
         def up(told: Told) -> str:
-            off = math.acos(max(-1.0, min(1.0, told["p"][2])))
+            off = angle(told["p"], (0.0, 0.0, 1.0))
             return (
                 ""
                 if off <= 3 * told["s"] and told["s"] < 0.03
@@ -184,7 +184,7 @@ class ShapeCases(Scene):
 
     def planes(self) -> Iterator[Case]:
         def level(told: Told) -> str:
-            off = math.acos(min(1.0, told["p"][2]))
+            off = angle(told["p"], (0.0, 0.0, 1.0))
             return (
                 "" if off <= 3 * told["s"] + 0.003 and told["s"] < 0.03 else f"{off:.4f} rad off, sigma {told['s']:.4f}"
             )
@@ -209,7 +209,7 @@ class ShapeCases(Scene):
             def face(told: Told, faces: NDArray[np.float64] = faces, n: str = n) -> str:
                 normal = np.array(told["p"])
                 normals[n] = faces[int(np.argmax(faces @ normal))]
-                off = math.acos(min(1.0, float(normals[n] @ normal)))
+                off = angle(normals[n], normal)
                 right = off <= 3 * told["s"] + 0.005 and told["s"] < 0.1
                 return "" if right else f"{off:.4f} rad from the nearest face, sigma {told['s']:.4f}"
 
@@ -217,14 +217,15 @@ class ShapeCases(Scene):
             yield Case("fit_plane", n, code, "p: f.normal.tolist(), s: f.normal_sigma", face)
         for a, b in itertools.pairwise(boxes):
 
-            def angle(told: Told, a: str = a, b: str = b) -> str:
+            def leaning(told: Told, a: str = a, b: str = b) -> str:
                 if a not in normals or b not in normals:
                     return ""
-                truth = math.acos(min(1.0, abs(float(normals[a] @ normals[b]))))
+                between = angle(normals[a], normals[b])
+                truth = min(between, math.pi - between)
                 return within(truth, truth, 0.01, 0.01, 0.1)(told)
 
             planes = (f"tools.Geometry.fit_plane({obj(n)})" for n in (a, b))
-            yield number("angle_between", f"{a} {b}", f"tools.Geometry.angle_between({', '.join(planes)})", angle)
+            yield number("angle_between", f"{a} {b}", f"tools.Geometry.angle_between({', '.join(planes)})", leaning)
 
     def edges(self) -> Iterator[Case]:
         world, table = self.a.world, self.id["table"]

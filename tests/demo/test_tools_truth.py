@@ -26,17 +26,16 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests/ros")]
 
 from action_msgs.msg import GoalStatus  # noqa: E402
+from arrangements import Arrangement, arrange  # noqa: E402
 from demo import camera, trajectory  # noqa: E402
 from demo.recorded_model import RecordedModel, Recordings  # noqa: E402
 from helpers import FakeCamera, FakeClock, FakeTf, Intrinsics, stamp  # noqa: E402
-from scenes import Rig, refusal, running_node  # noqa: E402
-from spatialclaw.action import AskSpatial  # noqa: E402
-from tf2_msgs.msg import TFMessage  # noqa: E402
-
-from arrangements import Arrangement, arrange  # noqa: E402
 from passage_cases import PassageCases  # noqa: E402
 from place_cases import PlaceCases  # noqa: E402
+from scenes import Rig, refusal, running_node  # noqa: E402
 from shape_cases import ShapeCases  # noqa: E402
+from spatialclaw.action import AskSpatial  # noqa: E402
+from tf2_msgs.msg import TFMessage  # noqa: E402
 from tool_cases import Case, cell  # noqa: E402
 
 LEAST_ANSWERED = 0.5

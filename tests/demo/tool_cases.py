@@ -16,11 +16,10 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from arrangements import Arrangement
 from demo.scene import World
 from demo.truth import Box, Truth
 from numpy.typing import NDArray
-
-from arrangements import Arrangement
 
 Told = dict[str, Any]
 Judge = Callable[[Told], str]
@@ -95,6 +94,11 @@ def near(truth: NDArray[np.float64], reach: float) -> Judge:
         )
 
     return judge
+
+
+def angle(u: Any, v: Any) -> float:
+    """Between two directions of any length."""
+    return math.atan2(float(np.linalg.norm(np.cross(u, v))), float(np.dot(u, v)))
 
 
 # ---- Rhai

@@ -137,12 +137,12 @@ class Robot:
         with Repeat(self.look, 0.1):
             if force is None:
                 time.sleep(0.4)
-                return self._answered()
+                return self.answered()
             with Repeat(lambda: self.sample(force, **sample), 1 / HZ):
                 time.sleep(secs)
-                return self._answered()
+                return self.answered()
 
-    def _answered(self):
+    def answered(self):
         answer = self.rig.ros.ask('Which way is up?', answer_kind=AskSpatial.Goal.ANSWER_TEXT)
         output = '\n'.join(f.output for f in answer.feedback if f.stage == AskSpatial.Feedback.STAGE_OBSERVE)
         assert answer.status == GoalStatus.STATUS_SUCCEEDED, f'{refusal(answer.result)}\n{output}'
@@ -285,7 +285,34 @@ def test_numbers_that_are_none_are_refused_and_the_imu_recovers(placed):
     placed.recordings.begin('mixed')
     with Repeat(placed.look, 0.1), Repeat(lambda: placed.sample(good if next(mixed) % 2 else (math.inf, 0, 0)), 1 / HZ):
         time.sleep(1.3 * BUFFER_SECS)
-        assert_up(placed._answered()['imu'], [0, 0, 1])
+        assert_up(placed.answered()['imu'], [0, 0, 1])
+
+
+def test_each_sample_is_placed_by_the_transform_at_its_own_time(placed):
+    """The IMU sits on an arm that tilts steadily: the arm's newest transform would turn the mean of a second by more than a degree."""
+    placed.rig.tf.static('arm', 'imu_arm', BASE_FROM_IMU[:3, 3], quaternion(BASE_FROM_IMU))
+    zero, rate = time.time(), 0.045  # rad/s, still at rest for an accelerometer
+
+    def map_from_arm(when):
+        return turn(roll=0.2, pitch=rate * (when - zero), yaw=-0.8)
+
+    def send_transform():
+        now = time.time()
+        placed.rig.tf.dynamic('map', 'arm', quaternion=quaternion(map_from_arm(now)), stamp=now)
+
+    def send_sample():
+        now = time.time()
+        map_from_imu = map_from_arm(now)[:3, :3] @ BASE_FROM_IMU[:3, :3]
+        placed.sample(map_from_imu.T @ [0.0, 0.0, GRAVITY], frame='imu_arm', rate=map_from_imu.T @ [0.0, rate, 0.0], when=now)
+
+    placed.recordings.begin('arm')
+    with Repeat(placed.look, 0.1), Repeat(send_transform, 0.02), Repeat(send_sample, 1 / HZ):
+        time.sleep(2 * BUFFER_SECS)
+        told = placed.answered()
+        turned = angle(map_from_arm(time.time())[:3, :3].T @ [0, 0, 1], map_from_arm(time.time() - BUFFER_SECS / 2)[:3, :3].T @ [0, 0, 1])
+    assert_up(told['imu'], [0, 0, 1])
+    assert angle(told['imu']['up'], [0, 0, 1]) < turned / 2, f'{math.degrees(turned):.2f}° were to be made up for'
+    assert check_of(told['first'], 'imu')['agrees']
 
 
 @pytest.mark.xfail(strict=True, raises=AssertionError, reason=(
