@@ -11,6 +11,7 @@ world was last posed at. Two kinds of truth are kept apart:
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from dataclasses import dataclass
@@ -82,7 +83,7 @@ class Truth:
         d = np.asarray(direction, dtype=np.float64)
         origin = np.array(self.world.pose_at(label, self.world.now_secs)[0])
         plate_m = origin + d * PLATE_AT_M
-        turn = trajectory.quaternion(_facing(d))
+        turn = _turn_facing(*d.tolist())
         found = self.world.client.getClosestPoints(
             bodyA=self.world.body_of[label],
             bodyB=-1,
@@ -226,12 +227,13 @@ class Truth:
         }
 
 
-def _facing(direction: Points) -> trajectory.Matrix:
-    """A rotation whose z axis is the given unit vector."""
-    z = direction / np.linalg.norm(direction)
+@functools.lru_cache(maxsize=4096)
+def _turn_facing(*direction: float) -> tuple[float, float, float, float]:
+    """Quaternion of a rotation whose z axis is the given vector's direction; boxes ask for the same ones again and again."""
+    z = np.array(direction) / np.linalg.norm(direction)
     helper = np.array([1.0, 0.0, 0.0]) if abs(z[0]) < 0.9 else np.array([0.0, 1.0, 0.0])
     x = np.cross(helper, z)
     x /= np.linalg.norm(x)
     m = np.eye(4)
     m[:3, :3] = np.stack([x, np.cross(z, x), z], axis=1)
-    return m
+    return trajectory.quaternion(m)
