@@ -349,6 +349,18 @@ fn a_time_out_loses_nothing() {
 }
 
 #[test]
+fn a_list_that_has_no_order_is_refused_and_stays() {
+    let mut bench = Bench::new();
+    bench.run("l = [i * 7 % 31 for i in range(40)]\nl[17] = 'a'\nl[30] = [1]");
+    let message = bench.fails("l.sort()");
+    assert!(message.contains("have no order"), "{message}");
+    assert!(bench.fails("sorted(l)").contains("no order"));
+    assert_eq!(bench.run("len(l)").value.as_deref(), Some("int 40"));
+    let never_the_same = "rows = list(range(60))\nrows.sort(|a, b| if (a + b) % 3 == 0 { 1 } else { -1 })\nlen(rows)";
+    assert_eq!(bench.run(never_the_same).value.as_deref(), Some("int 60"));
+}
+
+#[test]
 fn a_fresh_kernel_is_small() {
     let mut bench = Bench::new();
     let report = bench.run("1 + 1");

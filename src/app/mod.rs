@@ -359,7 +359,8 @@ impl App {
     /// # Errors
     /// What keeps it from being used.
     pub fn push_imu(&self, sample: Result<ImuSample, InputProblem>) -> Result<(), InputProblem> {
-        self.scene().push_imu(sample)
+        let now = self.now();
+        self.scene().push_imu(sample, now)
     }
 
     /// Notes what a question measured, beside the answer: boxes that nobody asked for are fitted only here.

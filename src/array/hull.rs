@@ -51,7 +51,7 @@ fn turn(a: [f64; 2], b: [f64; 2], c: [f64; 2]) -> f64 {
 /// Andrew's monotone chain.
 fn flat_hull(points: &[[f64; 2]]) -> ArrayResult<Hull> {
     let mut order: Vec<usize> = (0..points.len()).collect();
-    order.sort_by(|a, b| points[*a].partial_cmp(&points[*b]).unwrap_or(std::cmp::Ordering::Equal));
+    order.sort_by(|a, b| points[*a][0].total_cmp(&points[*b][0]).then(points[*a][1].total_cmp(&points[*b][1])));
     let half = |order: &mut dyn Iterator<Item = &usize>| {
         let mut chain: Vec<usize> = Vec::new();
         for at in order {

@@ -1,11 +1,57 @@
 //! Sorting, searching, and sets of values.
 
+use std::cmp::Ordering;
+
 use super::{Arr, ArrayResult, Bools, Grid, Work};
 
+/// So few are sorted by insertion.
+const FEW: usize = 16;
+
+/// Sorted, equal ones in their order. Unlike the sort of the standard library it may be given a comparison that fails, or that is no order
+/// at all: scripts bring both, and neither may end in a panic.
+///
+/// ```
+/// use spatialclaw::array::order::try_sorted;
+///
+/// let sorted = try_sorted(vec![3, 1, 2], &mut |a, b| Ok::<_, ()>(a.cmp(b)));
+/// assert_eq!(sorted, Ok(vec![1, 2, 3]));
+/// assert_eq!(try_sorted(vec![3, 1], &mut |_, _| Err("no order")), Err("no order"));
+/// ```
+///
+/// # Errors
+/// The first of `compare`.
+pub fn try_sorted<T, E>(
+    mut items: Vec<T>,
+    compare: &mut dyn FnMut(&T, &T) -> Result<Ordering, E>,
+) -> Result<Vec<T>, E> {
+    let mut sorted = Vec::with_capacity(items.len());
+    if items.len() <= FEW {
+        for item in items {
+            let mut at = sorted.len();
+            while let Some(before) = at.checked_sub(1).and_then(|before| sorted.get(before))
+                && compare(before, &item)?.is_gt()
+            {
+                at -= 1;
+            }
+            sorted.insert(at, item);
+        }
+        return Ok(sorted);
+    }
+    let right = items.split_off(items.len() / 2);
+    let mut left = try_sorted(items, compare)?.into_iter().peekable();
+    let mut right = try_sorted(right, compare)?.into_iter().peekable();
+    while let (Some(one), Some(other)) = (left.peek(), right.peek()) {
+        let is_right_first = compare(one, other)?.is_gt();
+        sorted.extend(if is_right_first { right.next() } else { left.next() });
+    }
+    sorted.extend(left.chain(right));
+    Ok(sorted)
+}
+
 /// NaN stands behind all numbers, as in numpy.
-fn order(a: &f64, b: &f64) -> std::cmp::Ordering {
+fn order(a: &f64, b: &f64) -> Ordering {
     match (a.is_nan(), b.is_nan()) {
-        (false, false) => a.partial_cmp(b).unwrap_or(std::cmp::Ordering::Equal),
+        (false, false) => a.partial_cmp(b).unwrap_or(Ordering::Equal),
         (a, b) => a.cmp(&b),
     }
 }
@@ -15,7 +61,7 @@ pub fn sorted_positions(values: &[f64]) -> Vec<usize> {
     let mut positions: Vec<usize> = (0..values.len()).collect();
     positions.sort_by(|a, b| match (values.get(*a), values.get(*b)) {
         (Some(a), Some(b)) => order(a, b),
-        _ => std::cmp::Ordering::Equal,
+        _ => Ordering::Equal,
     });
     positions
 }
@@ -58,7 +104,7 @@ pub fn unique(values: &[f64]) -> Unique {
 pub fn searchsorted(sorted: &[f64], wanted: f64, is_after: bool) -> usize {
     sorted.partition_point(|value| match order(value, &wanted) {
         std::cmp::Ordering::Less => true,
-        std::cmp::Ordering::Equal => is_after,
+        Ordering::Equal => is_after,
         std::cmp::Ordering::Greater => false,
     })
 }
@@ -123,7 +169,7 @@ impl Arr {
         let [_, n_columns] = self.matrix_shape("the array")?;
         let mut rows: Vec<&[f64]> = self.as_slice().chunks(n_columns.max(1)).collect();
         let compare = |a: &[f64], b: &[f64]| {
-            a.iter().zip(b).map(|(a, b)| order(a, b)).find(|order| order.is_ne()).unwrap_or(std::cmp::Ordering::Equal)
+            a.iter().zip(b).map(|(a, b)| order(a, b)).find(|order| order.is_ne()).unwrap_or(Ordering::Equal)
         };
         rows.sort_by(|a, b| compare(a, b));
         let mut counts: Vec<usize> = Vec::new();

@@ -6,7 +6,7 @@ use nalgebra::{UnitVector3, Vector3};
 
 use serde::{Deserialize, Serialize};
 
-use super::{FrameId, InputProblem, Stamp, TransformSet, raw_message::MessageHeader};
+use super::{FrameId, InputProblem, Stamp, TransformSet, raw_message::MessageHeader, stream::clock_hint};
 use crate::error_code::ErrorCode;
 
 /// Samples kept at most: 10 s at 800 Hz.
@@ -17,6 +17,9 @@ const GRAVITY_M_PER_S2: f64 = 9.806_65;
 const MAX_ACCELERATION_M_PER_S2: f64 = 0.25;
 /// An IMU at rest turns no faster.
 const MAX_TURN_RATE_RAD_PER_S: f64 = 0.05;
+/// Up is that of the samples of the last seconds before the question: a robot that nothing but its IMU places may have tilted since older
+/// ones.
+const MAX_AGE_SECS: f64 = 2.0;
 /// Fewest samples at rest.
 const MIN_STILL: usize = 10;
 /// Noise is partly common to neighbouring samples, so that averaging is credited with no more than this many.
@@ -109,10 +112,16 @@ impl ImuBuffer {
     /// Takes a sample, or what kept it from being read.
     ///
     /// # Errors
-    /// `BAD_INPUT`: no stamp, no frame, numbers that are not finite, a stamp older than the newest.
-    pub fn push(&mut self, sample: Result<ImuSample, InputProblem>) -> Result<(), InputProblem> {
+    /// `BAD_INPUT`: no stamp, no frame, numbers that are not finite, a stamp older than the newest or more than `max_ahead_secs` after
+    /// `now`, unless that is unset.
+    pub fn push(
+        &mut self,
+        sample: Result<ImuSample, InputProblem>,
+        now: Stamp,
+        max_ahead_secs: f64,
+    ) -> Result<(), InputProblem> {
         self.n_received += 1;
-        let checked = sample.and_then(|sample| self.checked(sample));
+        let checked = sample.and_then(|sample| self.checked(sample, now, max_ahead_secs));
         self.problem = checked.as_ref().err().cloned();
         match checked {
             Ok(sample) => {
@@ -130,7 +139,7 @@ impl ImuBuffer {
         }
     }
 
-    fn checked(&self, sample: ImuSample) -> Result<ImuSample, InputProblem> {
+    fn checked(&self, sample: ImuSample, now: Stamp, max_ahead_secs: f64) -> Result<ImuSample, InputProblem> {
         let bad = |message: String| Err(InputProblem { code: ErrorCode::BadInput, message });
         let newest = self.samples.back().map(|newest| newest.stamp);
         if sample.stamp.is_unset() {
@@ -138,6 +147,14 @@ impl ImuBuffer {
         }
         if sample.frame.is_empty() {
             return bad("frame_id of the IMU is empty".to_owned());
+        }
+        let ahead_secs = sample.stamp.secs_since(now);
+        if !now.is_unset() && ahead_secs > max_ahead_secs {
+            return bad(format!(
+                "stamp {} of the IMU lies {ahead_secs:.3} s after now ({now}), at most {max_ahead_secs} s are allowed{}",
+                sample.stamp,
+                clock_hint(ahead_secs)
+            ));
         }
         let rates = sample.turn_rate_rad_per_s.unwrap_or_default();
         if sample.acceleration_m_per_s2.iter().chain(&rates).any(|v| !v.is_finite()) {
@@ -173,17 +190,31 @@ impl ImuBuffer {
     }
 }
 
-/// Mean direction of the samples at rest, in `target`; each is placed by the transform at its own stamp.
+/// Mean direction of the samples at rest in the 2 s before `at`, in `target`; each is placed by the transform at its own stamp.
 ///
 /// # Errors
-/// `NO_IMAGE`-free words for a person: why there is none. The code is `NOT_MEASURABLE`, or that of the transform.
-pub fn up_at_rest(samples: &[ImuSample], transforms: &TransformSet, target: &FrameId) -> Result<ImuUp, InputProblem> {
+/// Words for a person: why there is none. The code is `NOT_MEASURABLE`, or that of the transform.
+pub fn up_at_rest(
+    samples: &[ImuSample],
+    transforms: &TransformSet,
+    target: &FrameId,
+    at: Stamp,
+) -> Result<ImuUp, InputProblem> {
     let problem = |code, message: String| InputProblem { code, message };
-    if samples.is_empty() {
+    let Some(newest) = samples.last() else {
         let message = "no IMU was heard; set imu.topic".to_owned();
         return Err(problem(ErrorCode::NotMeasurable, message));
+    };
+    let samples: Vec<&ImuSample> =
+        samples.iter().filter(|sample| at.secs_since(sample.stamp) <= MAX_AGE_SECS).collect();
+    if samples.is_empty() {
+        let silent_secs = at.secs_since(newest.stamp);
+        let message = format!(
+            "the IMU has been silent for {silent_secs:.1} s, its samples count for {MAX_AGE_SECS} s; look at its driver"
+        );
+        return Err(problem(ErrorCode::NotMeasurable, message));
     }
-    let still: Vec<&ImuSample> = samples.iter().filter(|sample| is_still(sample)).collect();
+    let still: Vec<&ImuSample> = samples.iter().copied().filter(|sample| is_still(sample)).collect();
     if still.len() < MIN_STILL {
         let message = format!(
             "the IMU was at rest in {} of {} samples, at least {MIN_STILL} are needed",
@@ -233,6 +264,9 @@ mod tests {
     use super::*;
     use crate::scene::{StampedTransform, TfBuffer};
 
+    const AT: Stamp = Stamp { nanos: 50 };
+    const NOW: Stamp = Stamp { nanos: 10_000_000_000 };
+
     fn sample(nanos: i64, acceleration_m_per_s2: [f64; 3]) -> ImuSample {
         let turn_rate_rad_per_s = Some([0.0; 3]);
         ImuSample {
@@ -267,7 +301,7 @@ mod tests {
     #[test]
     fn at_rest_the_force_points_up_wherever_the_imu_is_mounted() {
         let samples: Vec<ImuSample> = (1..=50).map(|i| sample(i, force_in_imu())).collect();
-        let found = up_at_rest(&samples, &transforms(), &FrameId::new("odom")).unwrap();
+        let found = up_at_rest(&samples, &transforms(), &FrameId::new("odom"), AT).unwrap();
         assert!(found.up.angle(&Vector3::z_axis()) < 1e-9, "{found:?}");
         assert_eq!((found.n_still, found.stamp), (50, Stamp { nanos: 50 }));
         assert!((found.sigma_rad - BIAS_RAD).abs() < 1e-9);
@@ -277,36 +311,50 @@ mod tests {
     fn samples_in_motion_do_not_count() {
         let pushed = force_in_imu().map(|v| v * 1.1);
         let mut samples: Vec<ImuSample> = (1..=20).map(|i| sample(i, pushed)).collect();
-        let none = up_at_rest(&samples, &transforms(), &FrameId::new("odom")).unwrap_err();
+        let none = up_at_rest(&samples, &transforms(), &FrameId::new("odom"), AT).unwrap_err();
         assert_eq!(none.message, "the IMU was at rest in 0 of 20 samples, at least 10 are needed");
         for one in &mut samples {
             one.acceleration_m_per_s2 = force_in_imu();
             one.turn_rate_rad_per_s = Some([0.0, 0.3, 0.0]);
         }
-        assert!(up_at_rest(&samples, &transforms(), &FrameId::new("odom")).is_err());
+        assert!(up_at_rest(&samples, &transforms(), &FrameId::new("odom"), AT).is_err());
         samples.iter_mut().for_each(|one| one.turn_rate_rad_per_s = None);
-        assert_eq!(up_at_rest(&samples, &transforms(), &FrameId::new("odom")).unwrap().n_still, 20);
-        let lost = up_at_rest(&samples, &TransformSet::default(), &FrameId::new("odom")).unwrap_err();
+        assert_eq!(up_at_rest(&samples, &transforms(), &FrameId::new("odom"), AT).unwrap().n_still, 20);
+        let lost = up_at_rest(&samples, &TransformSet::default(), &FrameId::new("odom"), AT).unwrap_err();
         assert_eq!(lost.code, ErrorCode::TfUnknownFrame);
-        assert_eq!(up_at_rest(&[], &transforms(), &FrameId::new("odom")).unwrap_err().code, ErrorCode::NotMeasurable);
+        assert_eq!(
+            up_at_rest(&[], &transforms(), &FrameId::new("odom"), AT).unwrap_err().code,
+            ErrorCode::NotMeasurable
+        );
+    }
+
+    #[test]
+    fn samples_from_long_before_the_question_do_not_count() {
+        let samples: Vec<ImuSample> = (1..=50).map(|i| sample(i, force_in_imu())).collect();
+        let asked = |secs: f64| up_at_rest(&samples, &transforms(), &FrameId::new("odom"), AT.plus_secs(secs));
+        assert_eq!(asked(1.9).unwrap().n_still, 50);
+        let silent = asked(3.0).unwrap_err();
+        assert_eq!(silent.code, ErrorCode::NotMeasurable);
+        assert!(silent.message.starts_with("the IMU has been silent for 3.0 s"), "{}", silent.message);
     }
 
     #[test]
     fn the_buffer_is_bounded_and_refuses_what_it_cannot_use() {
         let mut buffer = ImuBuffer::new(1.0);
         for i in 1..=30 {
-            buffer.push(Ok(sample(i * 100_000_000, [0.0, 0.0, 9.8]))).unwrap();
+            buffer.push(Ok(sample(i * 100_000_000, [0.0, 0.0, 9.8])), NOW, 0.5).unwrap();
         }
         assert_eq!(buffer.freeze().len(), 11);
-        let refused = |buffer: &mut ImuBuffer, sample| buffer.push(Ok(sample)).unwrap_err().message;
+        let refused = |buffer: &mut ImuBuffer, sample| buffer.push(Ok(sample), NOW, 0.5).unwrap_err().message;
         assert_eq!(
             refused(&mut buffer, sample(1, [0.0; 3])),
             "stamp 0.000 of the IMU is older than the newest at 3.000"
         );
         assert_eq!(refused(&mut buffer, sample(0, [0.0; 3])), "stamp of the IMU is not set");
         assert!(refused(&mut buffer, sample(9_000_000_000, [f64::NAN, 0.0, 0.0])).starts_with("the IMU's numbers"));
+        assert!(refused(&mut buffer, sample(11_000_000_000, [0.0, 0.0, 9.8])).contains("1.000 s after now"));
         let health = buffer.health(Stamp { nanos: 4_000_000_000 });
-        assert_eq!((health.n_received, health.n_refused, health.n_buffered, health.age_secs), (33, 3, 11, Some(1.0)));
+        assert_eq!((health.n_received, health.n_refused, health.n_buffered, health.age_secs), (34, 4, 11, Some(1.0)));
         buffer.clear();
         assert!(buffer.freeze().is_empty());
     }

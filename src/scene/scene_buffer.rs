@@ -147,8 +147,8 @@ impl SceneBuffer {
     ///
     /// # Errors
     /// See [`ImuBuffer::push`].
-    pub fn push_imu(&mut self, sample: Result<ImuSample, InputProblem>) -> Result<(), InputProblem> {
-        self.imu.push(sample)
+    pub fn push_imu(&mut self, sample: Result<ImuSample, InputProblem>, now: Stamp) -> Result<(), InputProblem> {
+        self.imu.push(sample, now, self.config.max_ahead_secs)
     }
 
     /// How the IMU fares.

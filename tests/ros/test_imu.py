@@ -315,9 +315,6 @@ def test_each_sample_is_placed_by_the_transform_at_its_own_time(placed):
     assert check_of(told['first'], 'imu')['agrees']
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason=(
-    'src/scene/imu.rs: ImuBuffer::checked compares a stamp with the newest one alone, never with now, so that one message from the '
-    'future drops what was buffered and has every later one refused as older until the clock is there'))
 def test_a_stamp_from_the_future_does_not_silence_the_imu(placed):
     """A driver whose clock was wrong for one message."""
     placed.sample(force_in_imu(UP_IN_BASE), when=time.time() + 3600.0)
@@ -364,9 +361,6 @@ def test_an_imu_that_cannot_tell_leaves_it_to_the_floor(unplaced, name, sample):
     assert_up(told['first'], UP_IN_BASE)
 
 
-@pytest.mark.xfail(strict=True, raises=AssertionError, reason=(
-    'src/scene/imu.rs: old samples leave the buffer only when newer ones come, and ImuBuffer::freeze takes no moment, so that an IMU '
-    'that fell silent is believed for ever where its mount is a static transform'))
 def test_an_imu_that_fell_silent_does_not_speak_for_a_robot_that_was_tilted_since(unplaced):
     """It spoke while the robot was level. The samples are older than anything else that is kept."""
     unplaced.ask('was_level', force=force_in_imu([0.0, 0.0, 1.0]))

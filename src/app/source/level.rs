@@ -58,7 +58,7 @@ impl Level {
             snapshot.transforms.lookup(anchor, &view.optical_frame, view.stamp).ok()?.target_from_source
         };
         let told = told.and_then(|up| UnitVector3::try_new(Vector3::from(up), 1e-6));
-        let by_imu = up_at_rest(&snapshot.imu, &snapshot.transforms, anchor).ok();
+        let by_imu = up_at_rest(&snapshot.imu, &snapshot.transforms, anchor, snapshot.taken_at).ok();
         let (up, up_in_camera, note) = match (told, by_imu) {
             (Some(up), _) => (Up::Told, up, "up is taken as it was given".to_owned()),
             (None, Some(imu)) => {

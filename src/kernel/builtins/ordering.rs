@@ -2,17 +2,21 @@
 
 use std::cmp::Ordering;
 
-use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map, NativeCallContext, Variant};
+use rhai::{Array, Dynamic, EvalAltResult, FnPtr, ImmutableString, Map, NativeCallContext, Variant};
 
 use super::{
     Dict,
-    items::{call, items_of},
+    items::{call, items_of, room},
     mistake,
 };
-use crate::tools::{
-    Library, RhaiResult,
-    arguments::{describe, number},
-    values::MeasurementValue,
+use crate::{
+    array::order::try_sorted,
+    kernel::nesting,
+    tools::{
+        Library, RhaiResult,
+        arguments::{describe, number},
+        values::MeasurementValue,
+    },
 };
 
 /// Depth to which lists are compared item by item.
@@ -22,11 +26,12 @@ const MAX_DEPTH: usize = 8;
 pub fn register(library: &mut Library) {
     library
         .register_fn("sort", |context: NativeCallContext, list: &mut Array| -> RhaiResult<()> {
-            *list = sorted(std::mem::take(list), &context, &Options::default())?;
+            *list = sorted(items_of_list(&context, list)?, &context, &Options::default())?;
             Ok(())
         })
         .register_fn("sort", |context: NativeCallContext, list: &mut Array, options: Map| -> RhaiResult<()> {
-            *list = sorted(std::mem::take(list), &context, &Options::of(&options, &["key", "reverse"])?)?;
+            let options = Options::of(&options, &["key", "reverse"])?;
+            *list = sorted(items_of_list(&context, list)?, &context, &options)?;
             Ok(())
         });
     of_type::<Dict>(library);
@@ -54,6 +59,12 @@ fn of_type<T: Variant + Clone>(library: &mut Library) {
                 extreme(name, wanted, items_of(&context, &Dynamic::from(items))?, &context, &options)
             });
     }
+}
+
+/// A copy: a list that cannot be sorted stays as it is.
+fn items_of_list(context: &NativeCallContext<'_>, list: &Array) -> RhaiResult<Array> {
+    room(context, list.iter().fold(0usize, |n, item| n.saturating_add(nesting::copied_bytes(item))))?;
+    Ok(list.clone())
 }
 
 #[derive(Default)]
@@ -90,19 +101,12 @@ impl Options {
 /// Python's sort: stable, also backwards.
 fn sorted(items: Array, context: &NativeCallContext<'_>, options: &Options) -> RhaiResult<Array> {
     let keys = options.keys(&items, context)?;
-    let mut keyed: Vec<(Dynamic, Dynamic)> = keys.into_iter().zip(items).collect();
-    let mut failure = None;
-    keyed.sort_by(|a, b| {
-        let order = compare(&a.0, &b.0, MAX_DEPTH).unwrap_or_else(|error| {
-            failure.get_or_insert(error);
-            Ordering::Equal
-        });
-        if options.is_reversed { order.reverse() } else { order }
-    });
-    match failure {
-        Some(error) => Err(error),
-        None => Ok(keyed.into_iter().map(|(_, item)| item).collect()),
-    }
+    let keyed: Vec<(Dynamic, Dynamic)> = keys.into_iter().zip(items).collect();
+    let sorted = try_sorted(keyed, &mut |a, b| {
+        let order = compare(&a.0, &b.0, MAX_DEPTH)?;
+        Ok::<_, Box<EvalAltResult>>(if options.is_reversed { order.reverse() } else { order })
+    })?;
+    Ok(sorted.into_iter().map(|(_, item)| item).collect())
 }
 
 /// The item itself, so that a Measurement keeps its sigma; the first of equal ones.

@@ -56,7 +56,7 @@ const BORDER_PX: f64 = 6.0;
 /// Horizontal distance to the nearest edge of the surface beneath.
 ///
 /// # Errors
-/// `NOT_MEASURABLE` when `a` is not above the surface, or that edge lies at the border of the image.
+/// `NOT_MEASURABLE` when `a` is not above the surface, or that edge lies at the border of the image or behind a nearer thing.
 pub fn distance_to_edge(
     session: &Arc<Session>,
     a: &ObjectValue,
@@ -81,6 +81,7 @@ pub fn distance_to_edge(
             surface.name()
         )));
     }
+    surface.require_seen_end(&found.to_m)?;
     let objects = [(a, "from"), (surface, "surface")];
     let points = vec![found.from_m, found.to_m];
     MeasurementValue::of_objects(

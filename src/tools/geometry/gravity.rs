@@ -110,7 +110,7 @@ fn by_frame(session: &Arc<Session>) -> Result<Up, ToolError> {
 
 fn by_imu(session: &Arc<Session>) -> Result<Up, ToolError> {
     let snapshot = &session.context.snapshot;
-    let found = up_at_rest(&snapshot.imu, &snapshot.transforms, &snapshot.fixed_frame)?;
+    let found = up_at_rest(&snapshot.imu, &snapshot.transforms, &snapshot.fixed_frame, snapshot.taken_at)?;
     Ok(Up {
         up: found.up,
         sigma_rad: found.sigma_rad.hypot(snapshot.tf_sigma.rotation_rad),

@@ -2,12 +2,13 @@
 
 use std::cmp::Ordering;
 
-use rhai::{Array, Dynamic, FnPtr, ImmutableString};
+use rhai::{Array, Dynamic, EvalAltResult, FnPtr, ImmutableString};
 
 use crate::{
     array::{
         Arr, Bools, Work,
         elementwise::{Whole, rounded},
+        order::try_sorted,
         reduce::{self, Over},
     },
     tools::{
@@ -167,20 +168,13 @@ fn extreme(call: &Call<'_>, wanted: Ordering) -> RhaiResult<Dynamic> {
 }
 
 fn sorted(call: &Call<'_>) -> RhaiResult<Dynamic> {
-    let mut keyed = keyed(call, items(call)?, call.arg(1))?;
-    let mut wrong = None;
+    let keyed = keyed(call, items(call)?, call.arg(1))?;
     let is_reverse = call.flag(2, false)?;
-    keyed.sort_by(|a, b| {
-        let found = order(&a.0, &b.0).unwrap_or_else(|| {
-            wrong.get_or_insert_with(|| (a.0.clone(), b.0.clone()));
-            Ordering::Equal
-        });
-        if is_reverse { found.reverse() } else { found }
-    });
-    if let Some((a, b)) = wrong {
-        return Err(no_order(call, &a, &b));
-    }
-    Ok(Dynamic::from_array(keyed.into_iter().map(|(_, item)| item).collect()))
+    let sorted = try_sorted(keyed, &mut |a, b| {
+        let found = order(&a.0, &b.0).ok_or_else(|| no_order(call, &a.0, &b.0))?;
+        Ok::<_, Box<EvalAltResult>>(if is_reverse { found.reverse() } else { found })
+    })?;
+    Ok(Dynamic::from_array(sorted.into_iter().map(|(_, item)| item).collect()))
 }
 
 fn round(call: &Call<'_>) -> RhaiResult<Dynamic> {
