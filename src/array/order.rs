@@ -29,7 +29,7 @@ pub fn try_sorted<T, E>(
         for item in items {
             let mut at = sorted.len();
             while let Some(before) = at.checked_sub(1).and_then(|before| sorted.get(before))
-                && compare(before, &item)?.is_gt()
+                && compare(&item, before)?.is_lt()
             {
                 at -= 1;
             }
@@ -41,7 +41,7 @@ pub fn try_sorted<T, E>(
     let mut left = try_sorted(items, compare)?.into_iter().peekable();
     let mut right = try_sorted(right, compare)?.into_iter().peekable();
     while let (Some(one), Some(other)) = (left.peek(), right.peek()) {
-        let is_right_first = compare(one, other)?.is_gt();
+        let is_right_first = compare(other, one)?.is_lt();
         sorted.extend(if is_right_first { right.next() } else { left.next() });
     }
     sorted.extend(left.chain(right));

@@ -2,10 +2,15 @@
 
 use std::sync::Arc;
 
+use nalgebra::Point3;
 use rhai::Dynamic;
 
 use crate::{
-    geometry::{PoseSigma, distance, edge},
+    geometry::{
+        PoseSigma, distance,
+        edge::{EdgeDistance, distance_to_edge as distance_to_edge_of},
+    },
+    scene::View,
     tools::{
         Session, ToolError,
         values::{MeasurementValue, ObjectValue, object::named},
@@ -50,6 +55,9 @@ pub fn distance_from(session: &Arc<Session>, origin: &Dynamic, a: &ObjectValue) 
     MeasurementValue::of_objects(found.distance, "distance", &method, &[(a, "to")], points)
 }
 
+/// What lies nearer than an edge by less may be the edge itself.
+const MIN_COVER_M: f64 = 0.02;
+
 /// An edge this close to the image's border may be the end of the view.
 const BORDER_PX: f64 = 6.0;
 
@@ -64,8 +72,8 @@ pub fn distance_to_edge(
 ) -> Result<MeasurementValue, ToolError> {
     same_frame(a, surface)?;
     let names = format!("{} on {}", a.name(), surface.name());
-    let found =
-        edge::distance_to_edge(a.upright_box()?, surface.upright_box()?).map_err(|error| named(error, &names))?;
+    let EdgeDistance { measured: found, edge_middle_m } =
+        distance_to_edge_of(a.upright_box()?, surface.upright_box()?).map_err(|error| named(error, &names))?;
     let view = session.context.snapshot.views.get(surface.points.view_idx);
     let at_px = view.and_then(|view| {
         let in_camera = view.posed.as_ref().ok()?.fixed_from_camera.inverse_transform_point(&found.to_m);
@@ -81,7 +89,14 @@ pub fn distance_to_edge(
             surface.name()
         )));
     }
-    surface.require_seen_end(&found.to_m)?;
+    for place in [&found.to_m, &edge_middle_m] {
+        if let Some(cover) = view.and_then(|view| cover_of(view, surface, place)) {
+            return Err(ToolError::not_measurable(format!(
+                "the nearest edge of {} is not seen: {cover} covers it; move the camera or what covers it",
+                surface.name()
+            )));
+        }
+    }
     let objects = [(a, "from"), (surface, "surface")];
     let points = vec![found.from_m, found.to_m];
     MeasurementValue::of_objects(
@@ -93,6 +108,16 @@ pub fn distance_to_edge(
     )
 }
 
+/// What hides a place on a surface from its camera, if the depth there is clearly nearer than the place.
+fn cover_of(view: &View, surface: &ObjectValue, place: &Point3<f64>) -> Option<String> {
+    let in_camera = view.posed.as_ref().ok()?.fixed_from_camera.inverse_transform_point(place);
+    let (u_px, v_px) = view.intrinsics.project(in_camera.into())?;
+    let (u_px, v_px) = (u_px.round() as u32, v_px.round() as u32);
+    let depth_m = f64::from(view.depth.as_ref().ok()?.at(u_px, v_px)?);
+    let slack_m = 4.0 * view.depth_noise.sigma_m(in_camera.z) + MIN_COVER_M;
+    (in_camera.z - depth_m > slack_m).then(|| surface.name_at(u_px, v_px))
+}
+
 /// Angle of the thing's centre in `frame`.
 ///
 /// # Errors
@@ -101,7 +126,7 @@ pub fn bearing(session: &Arc<Session>, a: &ObjectValue, frame: &str) -> Result<M
     let seen = in_frame(session, a, frame)?;
     let found = distance::bearing(&seen.points.cloud).map_err(|error| named(error, &a.name()))?;
     let center = seen.upright_box()?.median_m;
-    let points = vec![nalgebra::Point3::origin(), center];
+    let points = vec![Point3::origin(), center];
     let method = format!("bearing in {}, positive to the left", seen.points.frame);
     MeasurementValue::of_objects(found, "bearing", &method, &[(&seen, "target")], points)
 }

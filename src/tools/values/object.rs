@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use nalgebra::{Isometry3, Matrix3, Matrix6, Point3, Translation3, UnitQuaternion, Vector3};
+use nalgebra::{Isometry3, Matrix3, Matrix6, Translation3, UnitQuaternion, Vector3};
 use rhai::{Dynamic, Map};
 
 use super::{PointsValue, ValueSpec};
@@ -66,12 +66,6 @@ impl Outline {
 /// A hidden part may add this much to a side's sigma; more makes it a lower bound only, which is no measurement.
 const MAX_HIDDEN_SHARE: f64 = 0.05;
 const MAX_HIDDEN_M: f64 = 0.005;
-
-/// An end is looked for in the outline within so many pixels, or metres, of where it should be.
-const END_SPACINGS: f64 = 4.0;
-const END_M: f64 = 0.03;
-/// Fewest points of the outline that show an end.
-const MIN_ENDS: usize = 3;
 
 impl std::ops::Deref for ObjectValue {
     type Target = Inner;
@@ -179,29 +173,9 @@ impl ObjectValue {
         Ok(below.map_or((0.0, String::new()), |end| (end.reach_m, self.outline.name_of(end.pixel))))
     }
 
-    /// Whether the thing is seen to end at `place`, horizontally: most of its outline around there lies beside what is behind it or next to
-    /// it. Bare points have no outline and are believed.
-    ///
-    /// # Errors
-    /// `NOT_MEASURABLE`, naming what covers it there.
-    pub fn require_seen_end(&self, place: &Point3<f64>) -> Result<(), ToolError> {
-        if self.outline.points.is_empty() {
-            return Ok(());
-        }
-        let away_m = |point: &OutlinePoint| (point.p.x - place.x).hypot(point.p.y - place.y);
-        let is_near = |point: &&OutlinePoint| away_m(point) <= (END_SPACINGS * point.spacing_m).max(END_M);
-        let around: Vec<&OutlinePoint> = self.outline.points.iter().filter(is_near).collect();
-        let n_ends = around.iter().filter(|point| point.cover.is_none()).count();
-        if n_ends >= MIN_ENDS && 2 * n_ends >= around.len() {
-            return Ok(());
-        }
-        let nearest = self.outline.points.iter().filter(|point| point.cover.is_some());
-        let nearest = nearest.min_by(|one, other| away_m(one).total_cmp(&away_m(other)));
-        let by = self.outline.name_of(nearest.and_then(|point| point.cover).and_then(|cover| cover.pixel));
-        Err(ToolError::not_measurable(format!(
-            "the edge of {} nearest to it is not seen: {by} covers it there; move the camera or what covers it",
-            self.name()
-        )))
+    /// What the label image says at a pixel of its view; "a nearer surface" without one.
+    pub fn name_at(&self, u_px: u32, v_px: u32) -> String {
+        self.outline.name_of(Some((u_px, v_px)))
     }
 
     /// Bare points.
