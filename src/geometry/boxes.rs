@@ -41,8 +41,9 @@ pub(crate) const STRAYS_TRUSTED: f64 = 0.12;
 ///
 /// Flying pixels are removed, depth is averaged along the rays and silhouettes move out by half a pixel first (the `surface` module).
 /// Each side then lies where the outermost points are, without a tenth of a pixel row of strays, and averaged over those that the
-/// noise ties with the outermost. Sigma of a side holds both ends' depth noise and sampling, a share of what the strays overhang, and the tilt of the view's placement over the
-/// other extents, and of the horizontal sides what another rectangle would give that is about as good; `top_m`, `bottom_m` and the covariance hold the whole placement error.
+/// noise ties with the outermost. Sigma of a side holds the depth noise and sampling of both ends, a share of what the strays overhang,
+/// the tilt of the view's placement over the other extents, and for the horizontal sides what other rectangles give that are about as
+/// good; `top_m`, `bottom_m` and the covariance hold the whole placement error.
 ///
 /// # Errors
 /// [`GeometryError::TooFewPoints`] below 20 points.
@@ -326,6 +327,26 @@ mod tests {
                 }
             }
         }
+    }
+
+    /// So small and noisy that the walls hardly tell the rectangles apart: where the wrong one is taken, sigma says so.
+    #[test]
+    fn where_two_rectangles_fit_sigma_covers_both() {
+        const N: usize = 60;
+        let mut random = Random(77);
+        let (mut n_covered, mut n_unsure) = (0, 0);
+        for _ in 0..N {
+            let yaw_rad = random.between(-1.5, 1.5);
+            let carton = Shape::standing_block(Point3::origin(), Vector3::new(0.07, 0.06, 0.06), yaw_rad);
+            let lid = Shape::standing_block(Point3::new(0.0, 0.0, 0.0601), Vector3::new(0.07, 0.06, 0.03), yaw_rad);
+            let noise = DepthNoise { constant_m: random.between(0.006, 0.018), quadratic_per_m: 0.0, offset_m: 0.0 };
+            let found = seen(carton, Some(lid), yaw_rad + random.between(0.4, 1.1), 0.5, &noise, &mut random);
+            let off = |side: Quantity, truth_m: f64| (side.value() - truth_m).abs() / side.sigma();
+            n_covered += usize::from(off(found.length, 0.07).max(off(found.width, 0.06)) <= 3.0);
+            n_unsure += usize::from(found.length.sigma() > 0.01);
+        }
+        println!("{n_covered} of {N} within 3 sigma, {n_unsure} with a large sigma");
+        assert!(n_unsure > 0 && n_covered * 100 >= 90 * N, "{n_covered} of {N} covered, {n_unsure} unsure");
     }
 
     #[test]

@@ -277,6 +277,34 @@ mod tests {
         }
     }
 
+    /// Something covers the top, so that only two walls show.
+    #[test]
+    fn a_carton_under_a_lid_is_not_measured_across_its_corner() {
+        let mut random = Random(6);
+        for size_m in [[0.19, 0.18, 0.15], [0.30, 0.20, 0.14], [0.40, 0.16, 0.20]] {
+            for _ in 0..6 {
+                let (size, yaw_rad) = (Vector3::from(size_m), random.between(0.4, 1.1));
+                let carton = Shape::standing_block(Point3::new(1.1, 0.0, 0.0), size, yaw_rad);
+                let lid_at = Point3::new(1.1, 0.0, size.z + 1e-4);
+                let lid = Shape::standing_block(lid_at, Vector3::new(size.x, size.y, 0.03), yaw_rad);
+                let constant_m = random.between(0.002, 0.006);
+                let noise = DepthNoise { constant_m, quadratic_per_m: 0.0, offset_m: 0.0 };
+                let camera = look_at(Point3::new(0.0, 0.0, 0.6), Point3::new(1.1, 0.0, 0.1));
+                let scene = AnalyticScene::new().with(1, Shape::floor(0.0)).with(2, carton).with(3, lid);
+                let view = scene.render(&vga_camera(), &camera).with_noise(&noise, &mut random);
+                let cloud = view.cloud(Some(2), &noise, PoseSigma::default(), 1);
+                let found = oriented_box(&Prepared::of(&cloud, "the carton").unwrap()).unwrap();
+                let mut truths = size_m;
+                truths.sort_by(|a, b| b.total_cmp(a));
+                for (side, truth_m) in found.sides.iter().zip(truths) {
+                    let about = format!("{size_m:?} at {yaw_rad:.2}, noise {constant_m:.4}: {:?}", found.sides);
+                    assert!((side.value() - truth_m).abs() <= 3.0 * side.sigma() + 0.003, "{about}");
+                    assert!(side.sigma() <= 0.02, "{about}");
+                }
+            }
+        }
+    }
+
     #[test]
     fn corners_and_containment_follow_the_axes() {
         let found = boxed([0.30, 0.20, 0.12], UnitQuaternion::from_euler_angles(0.0, 0.0, 0.7), &mut Random(1));

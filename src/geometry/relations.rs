@@ -44,8 +44,9 @@ pub use super::contact::{inside, on_top_of, support_of, under};
 const LEAST_HORIZONTAL_M: f64 = 0.05;
 
 /// Where `target` lies relative to `reference` for somebody at `viewer_m` who looks at the reference (projective relation;
-/// Levinson 1996's *relative* frame). All in one frame with +z up. Left and right compare the bearings of the two centres; the
-/// margin is the smallest turn, in radians, that makes left right, which it is both past the reference's bearing and past the opposite one. In front and behind compare their horizontal distances from the viewer, with the margin in metres.
+/// Levinson 1996's *relative* frame). All in one frame with +z up. Left and right compare the bearings of the two centres; the margin is
+/// the smallest turn about the viewer, in radians, that changes the verdict: to the reference's bearing or to straight behind. In front
+/// and behind compare their horizontal distances from the viewer, with the margin in metres.
 ///
 /// # Errors
 /// [`GeometryError::NotMeasurable`] when the viewer stands above or below the target or the reference.
@@ -68,7 +69,7 @@ pub fn side_of_reference(
                 let short_of_half_rad = (PI - turn_rad.abs()).copysign(turn_rad);
                 (
                     short_of_half_rad,
-                    "bearings of the centres about the up axis, measured from straight behind the viewer",
+                    "bearings of the centres about the up axis, as a turn from straight behind the viewer",
                 )
             };
             (sign * margin_rad, sigma, Unit::Radian, compared)
