@@ -1,4 +1,6 @@
-//! Convex polygons in the horizontal plane, corners counter-clockwise.
+//! Convex polygons in the horizontal plane, corners counter-clockwise, and the rectangles around them.
+
+use std::f64::consts::FRAC_PI_2;
 
 /// Twice the signed area of the triangle o-a-b.
 fn turn(o: [f64; 2], a: [f64; 2], b: [f64; 2]) -> f64 {
@@ -31,30 +33,110 @@ pub(crate) fn convex_hull(points: &[[f64; 2]]) -> Vec<[f64; 2]> {
     hull
 }
 
-/// Direction (radians) of one side of the smallest-area rectangle around a hull: it shares a side with the hull (Freeman and Shapira
-/// 1975). `None` without corners.
-pub(crate) fn smallest_rectangle(hull: &[[f64; 2]]) -> Option<f64> {
-    let mut best: Option<(f64, f64)> = None;
-    for (from, to) in edges(hull) {
-        let (dx, dy) = (to[0] - from[0], to[1] - from[1]);
-        let length = dx.hypot(dy);
-        if length < 1e-12 {
-            continue;
-        }
-        let (cos, sin) = (dx / length, dy / length);
+/// A rectangle around a footprint.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Rectangle {
+    /// Of the first side, radians.
+    pub(crate) direction_rad: f64,
+    /// Ends along the first side and across it.
+    low: [f64; 2],
+    high: [f64; 2],
+    /// Area with the sides moved outward by how far the walls lie from them: what is judged.
+    size: f64,
+}
+
+impl Rectangle {
+    /// Longer side first.
+    pub(crate) fn sides_m(&self) -> [f64; 2] {
+        let [a, b] = [self.high[0] - self.low[0], self.high[1] - self.low[1]];
+        [a.max(b), a.min(b)]
+    }
+
+    pub(crate) fn center_m(&self) -> [f64; 2] {
+        let (sin, cos) = self.direction_rad.sin_cos();
+        let [along, across] = [0.5 * (self.low[0] + self.high[0]), 0.5 * (self.low[1] + self.high[1])];
+        [along * cos - across * sin, along * sin + across * cos]
+    }
+
+    fn around(hull: &[[f64; 2]], walls: &[[f64; 2]], direction_rad: f64) -> Rectangle {
+        let (sin, cos) = direction_rad.sin_cos();
+        let turned = |[x, y]: &[f64; 2]| [x * cos + y * sin, y * cos - x * sin];
         let (mut low, mut high) = ([f64::INFINITY; 2], [f64::NEG_INFINITY; 2]);
-        for [x, y] in hull {
-            let (along, across) = (x * cos + y * sin, y * cos - x * sin);
+        for [along, across] in hull.iter().map(turned) {
             low = [low[0].min(along), low[1].min(across)];
             high = [high[0].max(along), high[1].max(across)];
         }
-        let area = (high[0] - low[0]) * (high[1] - low[1]);
-        if best.is_none_or(|(least, _)| area < least) {
-            best = Some((area, dy.atan2(dx)));
-        }
+        let off = |[along, across]: [f64; 2]| {
+            let nearest = [along - low[0], high[0] - along, across - low[1], high[1] - across];
+            nearest.into_iter().fold(f64::INFINITY, f64::min).max(0.0)
+        };
+        let off_m = walls.iter().map(turned).map(off).sum::<f64>() / walls.len().max(1) as f64;
+        let size = judged_size([high[0] - low[0], high[1] - low[1]], off_m);
+        Rectangle { direction_rad, low, high, size }
     }
-    // A single point has any direction.
-    best.map(|(_, direction)| direction).or((!hull.is_empty()).then_some(0.0))
+
+    fn area_m2(&self) -> f64 {
+        (self.high[0] - self.low[0]) * (self.high[1] - self.low[1])
+    }
+}
+
+/// Area or volume with every side moved outward by the mean distance of the seen walls from their nearest side. Of outlines that hold the
+/// points equally tightly, the one along whose sides they lie is the smaller by it: two walls of a box, its top hidden, fill the rectangle
+/// over their diagonal as well as their own, but lie along their own (the closeness of Zhang and others, L-shape fitting, 2017).
+pub(crate) fn judged_size<const N: usize>(sides_m: [f64; N], off_m: f64) -> f64 {
+    sides_m.into_iter().map(|side_m| side_m + 2.0 * off_m).product()
+}
+
+/// How much larger than the smallest outline one may be that is judged at all, for each of its sides.
+pub(crate) const LARGER_BY_SIDE: f64 = 1.12;
+/// Outlines judged this close to the best may as well be the true one.
+pub(crate) const AS_GOOD: f64 = 1.1;
+/// Outlines turned by less are the same outline.
+pub(crate) const SAME_WITHIN_RAD: f64 = 0.087;
+
+/// The best rectangle around a hull, and those in other directions that are about as good.
+pub(crate) struct Rectangles {
+    pub(crate) best: Rectangle,
+    pub(crate) rivals: Vec<Rectangle>,
+}
+
+/// Rectangles around a hull by [`judged_size`]. `walls` are the points known to lie on sides; without them the smallest area holds, which
+/// has a side along the hull's (Freeman and Shapira 1975). `None` without corners.
+pub(crate) fn rectangles(hull: &[[f64; 2]], walls: &[[f64; 2]]) -> Option<Rectangles> {
+    const STEPS: usize = 90;
+    const FINE_STEPS: i32 = 10;
+    let step_rad = FRAC_PI_2 / STEPS as f64;
+    let around = |direction_rad: f64| Rectangle::around(hull, walls, direction_rad);
+    let along_hull = edges(hull).filter_map(|(from, to)| {
+        let (dx, dy) = (to[0] - from[0], to[1] - from[1]);
+        (dx.hypot(dy) >= 1e-12).then(|| dy.atan2(dx))
+    });
+    let all_around = (0..STEPS).map(|step| step as f64 * step_rad);
+    let mut found: Vec<Rectangle> = along_hull.chain(all_around).map(around).collect();
+    let least_m2 = found.iter().map(Rectangle::area_m2).fold(f64::INFINITY, f64::min);
+    found.retain(|rectangle| rectangle.area_m2() <= LARGER_BY_SIDE.powi(2) * least_m2);
+    let smaller = |a: &Rectangle, b: &Rectangle| a.size.total_cmp(&b.size);
+    let mut best = found.iter().copied().min_by(smaller).filter(|_| !hull.is_empty())?;
+    if !walls.is_empty() {
+        let finer = (-FINE_STEPS..=FINE_STEPS)
+            .map(|step| best.direction_rad + f64::from(step) * step_rad / f64::from(FINE_STEPS));
+        best = finer.map(around).chain([best]).min_by(smaller)?;
+    }
+    found.retain(|other| {
+        other.size <= AS_GOOD * best.size && turned_rad(other.direction_rad - best.direction_rad) > SAME_WITHIN_RAD
+    });
+    Some(Rectangles { best, rivals: found })
+}
+
+/// Of an angle, what a rectangle is turned by: it is the same after every quarter.
+fn turned_rad(angle_rad: f64) -> f64 {
+    let turned = angle_rad.rem_euclid(FRAC_PI_2);
+    turned.min(FRAC_PI_2 - turned)
+}
+
+/// Direction (radians) of one side of the smallest-area rectangle around a hull. `None` without corners.
+pub(crate) fn smallest_rectangle(hull: &[[f64; 2]]) -> Option<f64> {
+    rectangles(hull, &[]).map(|found| found.best.direction_rad)
 }
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! Directional relations with an explicit reference frame: each yields a truth value and how clearly it holds. Contact and containment
 //! are in [`super::contact`].
 
+use std::f64::consts::{FRAC_PI_2, PI};
+
 use nalgebra::{Point3, Vector3};
 
 use super::{GeometryError, Quantity, Unit, UprightBox};
@@ -42,8 +44,9 @@ pub use super::contact::{inside, on_top_of, support_of, under};
 const LEAST_HORIZONTAL_M: f64 = 0.05;
 
 /// Where `target` lies relative to `reference` for somebody at `viewer_m` who looks at the reference (projective relation;
-/// Levinson 1996's *relative* frame). All in one frame with +z up. Left and right compare the bearings of the two centres, with the
-/// margin in radians; in front and behind compare their horizontal distances from the viewer, with the margin in metres.
+/// Levinson 1996's *relative* frame). All in one frame with +z up. Left and right compare the bearings of the two centres; the margin is
+/// the smallest turn about the viewer, in radians, that changes the verdict: to the reference's bearing or to straight behind. In front
+/// and behind compare their horizontal distances from the viewer, with the margin in metres.
 ///
 /// # Errors
 /// [`GeometryError::NotMeasurable`] when the viewer stands above or below the target or the reference.
@@ -60,7 +63,16 @@ pub fn side_of_reference(
             let turn_rad = wrapped(target_ray.bearing_rad - reference_ray.bearing_rad);
             let sigma = target_ray.bearing_sigma_rad.hypot(reference_ray.bearing_sigma_rad);
             let sign = if side == Side::Left { 1.0 } else { -1.0 };
-            (sign * turn_rad, sigma, Unit::Radian, "bearings of the centres about the up axis")
+            let (margin_rad, compared) = if turn_rad.abs() <= FRAC_PI_2 {
+                (turn_rad, "bearings of the centres about the up axis")
+            } else {
+                let short_of_half_rad = (PI - turn_rad.abs()).copysign(turn_rad);
+                (
+                    short_of_half_rad,
+                    "bearings of the centres about the up axis, as a turn from straight behind the viewer",
+                )
+            };
+            (sign * margin_rad, sigma, Unit::Radian, compared)
         }
         Side::InFront | Side::Behind => {
             let nearer_m = reference_ray.range_m - target_ray.range_m;
@@ -137,6 +149,7 @@ fn relation(margin: f64, sigma: f64, unit: Unit, basis: String) -> Result<Relati
 #[cfg(test)]
 mod tests {
     use nalgebra::Matrix3;
+    use proptest::prelude::*;
 
     use super::*;
 
@@ -179,6 +192,42 @@ mod tests {
         assert!(relation.holds);
         assert!((relation.margin.value() - 2.0 * (0.3f64 / 2.0).atan()).abs() < 1e-12);
         assert!((relation.margin.sigma() - 0.01 / 2.0f64.hypot(0.3) * 2f64.sqrt()).abs() < 1e-12);
+    }
+
+    proptest! {
+        /// The thing walks around the viewer: by the margin to one of the two ways the verdict changes, by less to neither.
+        #[test]
+        fn the_margin_is_the_turn_that_changes_the_verdict(
+            reference_rad in -3.1f64..3.1, turn_rad in 0.02f64..3.12, to_left in any::<bool>(), side in 0..2,
+            range_m in 0.5f64..4.0,
+        ) {
+            let side = [Side::Left, Side::Right][side as usize];
+            let turn_rad = if to_left { turn_rad } else { -turn_rad };
+            let bowl = at(2.0 * reference_rad.cos(), 2.0 * reference_rad.sin(), 0.4);
+            let verdict = |further_rad: f64| {
+                let (sin, cos) = (reference_rad + turn_rad + further_rad).sin_cos();
+                side_of_reference(&at(range_m * cos, range_m * sin, 0.4), &bowl, &Point3::origin(), side).unwrap()
+            };
+            let relation = verdict(0.0);
+            let margin_rad = relation.margin.value().abs();
+            prop_assert!(margin_rad <= FRAC_PI_2 + 1e-9);
+            prop_assert_eq!(relation.holds, relation.margin.value() > 0.0);
+            prop_assert_eq!(relation.holds, (side == Side::Left) == to_left);
+            for share in [-0.99, -0.5, 0.5, 0.99] {
+                prop_assert_eq!(verdict(share * margin_rad).holds, relation.holds, "{}", share);
+            }
+            let beyond = [-1.01, 1.01].map(|share| verdict(share * margin_rad).holds != relation.holds);
+            prop_assert!(beyond.contains(&true), "{beyond:?}");
+        }
+    }
+
+    #[test]
+    fn opposite_sides_of_the_viewer_are_nearly_neither_left_nor_right() {
+        let (cup, basket) = (at(-2.0, 0.02, 0.0), at(2.0, 0.0, 0.0));
+        let relation = side_of_reference(&cup, &basket, &Point3::origin(), Side::Left).unwrap();
+        assert!(relation.holds && !relation.is_clear(), "{relation:?}");
+        assert!((relation.margin.value() - 0.01f64.atan()).abs() < 1e-9);
+        assert!(relation.basis.contains("straight behind the viewer"), "{}", relation.basis);
     }
 
     #[test]
