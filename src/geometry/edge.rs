@@ -41,9 +41,12 @@ pub fn distance_to_edge(a: &UprightBox, surface: &UprightBox) -> Result<EdgeDist
         )
     };
     inward_m(middle).filter(|(distance_m, ..)| *distance_m > 0.0).ok_or_else(off_surface)?;
-    let nearest =
-        a.footprint_m.iter().filter_map(|p| inward_m(*p).map(|(distance_m, outward, middle)| (distance_m, outward, middle, *p)));
-    let (distance_m, outward, edge_middle, p) = nearest.min_by(|one, other| one.0.total_cmp(&other.0)).ok_or_else(off_surface)?;
+    let nearest = a
+        .footprint_m
+        .iter()
+        .filter_map(|p| inward_m(*p).map(|(distance_m, outward, middle)| (distance_m, outward, middle, *p)));
+    let (distance_m, outward, edge_middle, p) =
+        nearest.min_by(|one, other| one.0.total_cmp(&other.0)).ok_or_else(off_surface)?;
 
     let end_sigma_m =
         |fitted: &UprightBox| fitted.length.sigma().max(fitted.width.sigma()) * std::f64::consts::FRAC_1_SQRT_2;
