@@ -62,11 +62,6 @@ KNOWN: dict[str, tuple[tuple[int, str, str], ...]] = {
     "tools/geometry/distances.rs: an edge of the table that a nearer thing hides counts as its end; only the image's border is looked at": (
         (1, "distance_to_edge", "crate"),
     ),
-    "geometry/motion.rs: what a nearer thing newly hides or shows of something that rests counts against its rest": (
-        (2, "displacement", "ball"), (2, "motion", "ball"),
-    ),
-    "tools/geometry/motion.rs: once one step is beyond the threshold, steps below it are left out of the path, which then is shorter than "
-    "the displacement": ((3, "motion", "ball"), (20, "motion", "crate")),
 }  # fmt: skip
 ALL_KNOWN = {case for cases in KNOWN.values() for case in cases}
 

@@ -11,7 +11,9 @@ use crate::{
     array::Arr,
     geometry::{
         GeometryError, PixelBox, PoseSigma, Prepared, Quantity, UprightBox,
+        motion::Sight,
         occlusion::{HiddenEnd, OutlinePoint, hidden_ends},
+        surroundings::Surroundings,
     },
     scene::{FrameId, LabelImage},
     tools::{Library, RhaiResult, ToolError, arguments::list_of_point},
@@ -45,12 +47,18 @@ pub struct Outline {
     pub points: Arc<[OutlinePoint]>,
     /// Names of pixels, where the camera has labels.
     pub labels: Option<Arc<LabelImage>>,
+    /// What the image measured around the thing.
+    pub around: Option<Surroundings>,
 }
 
 impl Outline {
     fn transformed(&self, target_from_source: &Isometry3<f64>) -> Outline {
         let moved = |point: &OutlinePoint| OutlinePoint { p: target_from_source * point.p, ..*point };
-        Outline { points: self.points.iter().map(moved).collect(), labels: self.labels.clone() }
+        Outline {
+            points: self.points.iter().map(moved).collect(),
+            labels: self.labels.clone(),
+            around: self.around.as_ref().map(|around| around.transformed(target_from_source)),
+        }
     }
 
     fn name_of(&self, pixel: Option<(u32, u32)>) -> String {
@@ -126,6 +134,11 @@ impl ObjectValue {
             prepared: OnceLock::new(),
             outline,
         })
+    }
+
+    /// As it is compared with another sighting of it.
+    pub fn sight(&self) -> Sight<'_> {
+        Sight { cloud: &self.points.cloud, around: self.outline.around.as_ref() }
     }
 
     /// A side along a unit direction, as far as it is known: sigma is widened where a small part may be hidden.
