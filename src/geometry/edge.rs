@@ -9,8 +9,8 @@ use super::{GeometryError, Quantity, Unit, UprightBox, distance::DistanceMeasure
 pub struct EdgeDistance {
     /// From the thing to the edge.
     pub measured: DistanceMeasurement,
-    /// The middle of that edge, at the height of the surface.
-    pub edge_middle_m: Point3<f64>,
+    /// The ends of that edge, at the height of the surface.
+    pub ends_m: [Point3<f64>; 2],
 }
 
 /// Horizontal distance from the footprint of `a` to the nearest edge of `surface`'s footprint, from inside. Negative where `a`
@@ -29,8 +29,7 @@ pub fn distance_to_edge(a: &UprightBox, surface: &UprightBox) -> Result<EdgeDist
             let (along, to_p) = ([to[0] - from[0], to[1] - from[1]], [p[0] - from[0], p[1] - from[1]]);
             let length_m = along[0].hypot(along[1]);
             let outward = [along[1] / length_m, -along[0] / length_m];
-            let middle = [(from[0] + to[0]) / 2.0, (from[1] + to[1]) / 2.0];
-            (length_m > 1e-9).then(|| (-(outward[0] * to_p[0] + outward[1] * to_p[1]), outward, middle))
+            (length_m > 1e-9).then(|| (-(outward[0] * to_p[0] + outward[1] * to_p[1]), outward, [*from, *to]))
         });
         distances.min_by(|one, other| one.0.total_cmp(&other.0))
     };
@@ -44,8 +43,8 @@ pub fn distance_to_edge(a: &UprightBox, surface: &UprightBox) -> Result<EdgeDist
     let nearest = a
         .footprint_m
         .iter()
-        .filter_map(|p| inward_m(*p).map(|(distance_m, outward, middle)| (distance_m, outward, middle, *p)));
-    let (distance_m, outward, edge_middle, p) =
+        .filter_map(|p| inward_m(*p).map(|(distance_m, outward, ends)| (distance_m, outward, ends, *p)));
+    let (distance_m, outward, ends, p) =
         nearest.min_by(|one, other| one.0.total_cmp(&other.0)).ok_or_else(off_surface)?;
 
     let end_sigma_m =
@@ -57,7 +56,7 @@ pub fn distance_to_edge(a: &UprightBox, surface: &UprightBox) -> Result<EdgeDist
         from_m: Point3::new(p[0], p[1], z_m),
         to_m: Point3::new(p[0] + outward[0] * distance_m, p[1] + outward[1] * distance_m, z_m),
     };
-    Ok(EdgeDistance { measured, edge_middle_m: Point3::new(edge_middle[0], edge_middle[1], z_m) })
+    Ok(EdgeDistance { measured, ends_m: ends.map(|[x, y]| Point3::new(x, y, z_m)) })
 }
 
 #[cfg(test)]
@@ -94,8 +93,8 @@ mod tests {
         let found = distance_to_edge(&block(0.7, 0.0, 0.2, 0.1, 0.0), &table).unwrap().measured;
         assert!((found.distance.value() - 0.2).abs() < 1e-12, "{}", found.distance);
         assert!((found.distance.sigma() - 0.001 * std::f64::consts::SQRT_2).abs() < 1e-9);
-        let middle_m = distance_to_edge(&block(0.7, 0.1, 0.2, 0.1, 0.0), &table).unwrap().edge_middle_m;
-        assert!((middle_m - Point3::new(1.0, 0.0, 1.0)).norm() < 1e-12, "{middle_m}");
+        let [one, other] = distance_to_edge(&block(0.7, 0.1, 0.2, 0.1, 0.0), &table).unwrap().ends_m;
+        assert!((nalgebra::center(&one, &other) - Point3::new(1.0, 0.0, 1.0)).norm() < 1e-12, "{one} {other}");
         assert!((found.to_m.x - 1.0).abs() < 1e-12 && (found.to_m.z - 1.0).abs() < 1e-12);
         let over = distance_to_edge(&block(0.0, 0.48, 0.2, 0.1, 0.0), &table).unwrap().measured;
         assert!((over.distance.value() + 0.03).abs() < 1e-12, "{}", over.distance);

@@ -28,6 +28,7 @@ mod ray_grid;
 pub mod rectify;
 pub mod relations;
 mod surface;
+pub mod surroundings;
 
 pub use boxes::UprightBox;
 pub use camera::Intrinsics;

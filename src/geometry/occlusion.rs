@@ -10,7 +10,7 @@ use super::{
 };
 
 /// Depth cameras see nothing in a shadow of up to so many pixels beside a nearer surface.
-const MAX_SHADOW_PX: u32 = 12;
+pub(crate) const MAX_SHADOW_PX: u32 = 12;
 /// Outlines have this many points at most; longer ones are strided.
 const MAX_POINTS: usize = 4000;
 /// Share of the outline at one end that may be covered: what is left shows where the thing ends.

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     error_code::ErrorCode,
-    geometry::{Mask, PointCloud, cloud::CameraPlacement, occlusion::outline},
+    geometry::{Mask, PointCloud, cloud::CameraPlacement, occlusion::outline, surroundings::Surroundings},
     perception::{PerceptionError, Prompt, Segment},
     scene::{FrameId, Sighting, View},
 };
@@ -155,12 +155,13 @@ fn sighting(object: &ObjectValue) -> Option<Sighting> {
     })
 }
 
-/// Where the outline of a mask is covered; empty when the view has no depth or no place.
-fn outline_of(view: &View, mask: &Mask) -> Outline {
+/// Where the outline of a mask is covered, and what is around it; empty when the view has no depth or no place.
+pub fn outline_of(view: &View, mask: &Mask) -> Outline {
     let (Ok(depth), Ok(placement)) = (&view.depth, placement(view)) else { return Outline::default() };
     Outline {
         points: outline(depth, mask, &view.intrinsics, &view.depth_noise, &placement).into(),
         labels: view.labels.as_ref().ok().cloned(),
+        around: Some(Surroundings::new(depth, mask, &view.intrinsics, &view.depth_noise, &placement)),
     }
 }
 

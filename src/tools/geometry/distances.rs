@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use nalgebra::Point3;
+use nalgebra::{Point3, center};
 use rhai::Dynamic;
 
 use crate::{
@@ -72,7 +72,7 @@ pub fn distance_to_edge(
 ) -> Result<MeasurementValue, ToolError> {
     same_frame(a, surface)?;
     let names = format!("{} on {}", a.name(), surface.name());
-    let EdgeDistance { measured: found, edge_middle_m } =
+    let EdgeDistance { measured: found, ends_m: [one, other] } =
         distance_to_edge_of(a.upright_box()?, surface.upright_box()?).map_err(|error| named(error, &names))?;
     let view = session.context.snapshot.views.get(surface.points.view_idx);
     let at_px = view.and_then(|view| {
@@ -89,7 +89,9 @@ pub fn distance_to_edge(
             surface.name()
         )));
     }
-    for place in [&found.to_m, &edge_middle_m] {
+    // A straight edge that is hidden between its ends is known from these; one that ends where the cover begins is the cover's.
+    let is_of_cover = surface.is_covered_at(&one) || surface.is_covered_at(&other);
+    for place in [&found.to_m, &center(&one, &other)].into_iter().filter(|_| is_of_cover) {
         if let Some(cover) = view.and_then(|view| cover_of(view, surface, place)) {
             return Err(ToolError::not_measurable(format!(
                 "the nearest edge of {} is not seen: {cover} covers it; move the camera or what covers it",

@@ -7,6 +7,7 @@ pub mod gravity;
 mod heights;
 mod motion;
 mod order;
+mod path;
 mod relations;
 mod shapes;
 pub mod space;

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use nalgebra::{Point3, Vector3};
 use rhai::{Array, Dynamic};
 
+use super::path::{Leg, Path};
 use crate::{
     error_code::ErrorCode,
     geometry::{Unit, motion, relations::Relation},
@@ -17,7 +18,7 @@ use crate::{
     tools::{
         Session, ToolError,
         arguments::{describe, number, object},
-        measure::{object_of, points_under, segments},
+        measure::{object_of, outline_of, points_under, segments},
         values::{
             DisplacementValue, MeasurementValue, MotionValue, ObjectValue, PerFrameMaskValue, RelationValue,
             motion::State, object::named, propagation::finite,
@@ -45,7 +46,7 @@ pub fn displacement(
     if from > to {
         return Err(ToolError::argument(format!("`earlier` is of {from} and `later` of {to}; swap them")));
     }
-    let found = motion::displacement(&earlier.points.cloud, &later.points.cloud, min_move_m)
+    let found = motion::displacement(earlier.sight(), later.sight(), min_move_m)
         .map_err(|error| named(error, &later.name()))?;
     let start = earlier.upright_box()?.median_m;
     let objects = [(earlier, "from"), (later, "to")];
@@ -67,6 +68,7 @@ pub fn displacement(
 }
 
 /// One step between two images.
+#[derive(Clone)]
 struct Step {
     secs: f64,
     translation_m: Vector3<f64>,
@@ -109,20 +111,35 @@ pub fn motion_of(
             ),
         ));
     }
-    let mut steps = Vec::new();
-    let mut lost = None;
-    for pair in sightings.windows(2) {
-        let [earlier, later] = pair else { continue };
-        match step(earlier, later, min_move_m) {
-            Ok(step) => steps.push(step),
-            Err(error) => lost = lost.or(Some(error)),
-        }
-    }
+    let between: Vec<Result<Step, ToolError>> =
+        sightings.windows(2).filter_map(|pair| Some(step(pair.first()?, pair.last()?, min_move_m))).collect();
+    let lost = between.iter().find_map(|step| step.as_ref().err().cloned());
+    let steps: Vec<Step> = between.iter().flatten().cloned().collect();
     let whole = step(first, last, min_move_m);
+    let mut far_relations = Vec::new();
+    let path = Path::through(sightings.len(), |from, to| {
+        let found = match (from + 1 == to, from == 0 && to + 1 == sightings.len()) {
+            (true, _) => between.get(from)?.clone(),
+            (false, true) => whole.clone(),
+            (false, false) => step(sightings.get(from)?, sightings.get(to)?, min_move_m),
+        };
+        let found = found.ok()?;
+        let leg = Leg {
+            translation_m: found.translation_m,
+            sigma_m: found.sigma_m,
+            is_counted: found.relation.holds && found.translation_m.norm() > 0.0,
+        };
+        far_relations.push(found.relation);
+        Some(leg)
+    });
     let is_moved = |relation: &Relation| relation.holds && relation.is_clear();
     let is_still = |relation: &Relation| !relation.holds && relation.is_clear();
-    let relations: Vec<&Relation> =
-        steps.iter().map(|s| &s.relation).chain(whole.as_ref().ok().map(|s| &s.relation)).collect();
+    let relations: Vec<&Relation> = steps
+        .iter()
+        .map(|s| &s.relation)
+        .chain(whole.as_ref().ok().map(|s| &s.relation))
+        .chain(&far_relations)
+        .collect();
     let state = if relations.iter().any(|relation| is_moved(relation)) {
         State::Moving
     } else if lost.is_none() && whole.is_ok() && relations.iter().all(|relation| is_still(relation)) {
@@ -135,7 +152,7 @@ pub fn motion_of(
         (State::Unknown, None) => "the moves are too close to what is counted".to_owned(),
         _ => String::new(),
     };
-    let track = Track::of(&steps, whole.as_ref().ok(), state);
+    let track = Track::of(&steps, whole.as_ref().ok(), path, state);
     let objects = [(first, "from"), (last, "to")];
     let start = first.upright_box()?.median_m;
     let ends = vec![start, start + track.translation_m];
@@ -150,7 +167,7 @@ pub fn motion_of(
         "speed",
         &format!("line through {} places over {secs:.2} s", sightings.len()),
     )?;
-    let path = measured(track.path_m, track.path_sigma_m, Unit::Metre, "path", "sum of the moves between images")?;
+    let path = measured(track.path_m, track.path_sigma_m, Unit::Metre, "path", "moves between the places that count")?;
     let relation = whole.map_or_else(
         |_| Relation {
             holds: state == State::Moving,
@@ -193,18 +210,14 @@ struct Track {
 
 impl Track {
     /// Least squares of place over time. A thing that stood still has the velocity 0, as surely as its place is known.
-    fn of(steps: &[Step], whole: Option<&Step>, state: State) -> Track {
+    fn of(steps: &[Step], whole: Option<&Step>, path: Path, state: State) -> Track {
         let mut places = vec![(0.0, Vector3::zeros())];
-        let (mut at_secs, mut at_m, mut path_m, mut path_variance) = (0.0, Vector3::zeros(), 0.0, 0.0);
+        let (mut at_secs, mut at_m) = (0.0, Vector3::zeros());
         let mut sigma_m: f64 = 0.0;
         for step in steps {
             at_secs += step.secs;
             at_m += step.translation_m;
             sigma_m = sigma_m.max(step.sigma_m);
-            if step.relation.holds {
-                path_m += step.translation_m.norm();
-                path_variance += step.sigma_m.powi(2);
-            }
             places.push((at_secs, at_m));
         }
         if let Some(whole) = whole {
@@ -212,9 +225,6 @@ impl Track {
             // The direct comparison of first and last holds no sum of errors.
             if let Some(end) = places.last_mut() {
                 *end = (whole.secs.max(end.0), whole.translation_m);
-            }
-            if steps.iter().all(|step| !step.relation.holds) && whole.relation.holds {
-                (path_m, path_variance) = (whole.translation_m.norm(), whole.sigma_m.powi(2));
             }
         }
         let n = places.len() as f64;
@@ -229,12 +239,14 @@ impl Track {
         let velocity_sigma_m_per_s = (sigma_m.powi(2).max(residual) / spread).sqrt();
         let velocity_m_per_s = if state == State::Static { Vector3::zeros() } else { slope };
         let translation_m = places.last().map_or_else(Vector3::zeros, |(_, place)| *place);
+        let translation_m = if state == State::Static { Vector3::zeros() } else { translation_m };
         Track {
-            translation_m: if state == State::Static { Vector3::zeros() } else { translation_m },
+            translation_m,
             velocity_m_per_s,
             velocity_sigma_m_per_s,
-            path_m: if state == State::Static { 0.0 } else { path_m },
-            path_sigma_m: path_variance.sqrt().max(sigma_m),
+            // No way is shorter than the straight one.
+            path_m: if state == State::Static { 0.0 } else { path.length_m.max(translation_m.norm()) },
+            path_sigma_m: path.sigma_m.max(sigma_m),
         }
     }
 }
@@ -332,7 +344,8 @@ fn of_masks(
             continue;
         }
         let points = points_under(view, &context.snapshot.fixed_frame, mask, &label, context.min_object_pixels)?;
-        objects.push(ObjectValue::new(&label, instance, points, 1.0, mask.bounding_box()));
+        let object = ObjectValue::new(&label, instance, points, 1.0, mask.bounding_box());
+        objects.push(object.outlined(outline_of(view, mask)));
     }
     objects.sort_by_key(|object| object.points.stamp);
     Ok(objects)

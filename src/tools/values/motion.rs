@@ -45,7 +45,7 @@ pub struct MotionValue {
     pub velocity_sigma_m_per_s: f64,
     /// Between its last two images.
     pub is_moving_now: bool,
-    /// Sum of its moves.
+    /// Sum of its moves from one place that counts to the next; never shorter than the translation, 0 at rest.
     pub path: MeasurementValue,
     /// From first to last.
     pub translation_m: Vector3<f64>,

@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use nalgebra::{Isometry3, Matrix3, Matrix6, Translation3, UnitQuaternion, Vector3};
+use nalgebra::{Isometry3, Matrix3, Matrix6, Point3, Translation3, UnitQuaternion, Vector3};
 use rhai::{Dynamic, Map};
 
 use super::{PointsValue, ValueSpec};
@@ -11,7 +11,9 @@ use crate::{
     array::Arr,
     geometry::{
         GeometryError, PixelBox, PoseSigma, Prepared, Quantity, UprightBox,
+        motion::Sight,
         occlusion::{HiddenEnd, OutlinePoint, hidden_ends},
+        surroundings::Surroundings,
     },
     scene::{FrameId, LabelImage},
     tools::{Library, RhaiResult, ToolError, arguments::list_of_point},
@@ -45,12 +47,18 @@ pub struct Outline {
     pub points: Arc<[OutlinePoint]>,
     /// Names of pixels, where the camera has labels.
     pub labels: Option<Arc<LabelImage>>,
+    /// What the image measured around the thing.
+    pub around: Option<Surroundings>,
 }
 
 impl Outline {
     fn transformed(&self, target_from_source: &Isometry3<f64>) -> Outline {
         let moved = |point: &OutlinePoint| OutlinePoint { p: target_from_source * point.p, ..*point };
-        Outline { points: self.points.iter().map(moved).collect(), labels: self.labels.clone() }
+        Outline {
+            points: self.points.iter().map(moved).collect(),
+            labels: self.labels.clone(),
+            around: self.around.as_ref().map(|around| around.transformed(target_from_source)),
+        }
     }
 
     fn name_of(&self, pixel: Option<(u32, u32)>) -> String {
@@ -66,6 +74,8 @@ impl Outline {
 /// A hidden part may add this much to a side's sigma; more makes it a lower bound only, which is no measurement.
 const MAX_HIDDEN_SHARE: f64 = 0.05;
 const MAX_HIDDEN_M: f64 = 0.005;
+/// A cover begins beside a place of the outline when it is no more pixels away.
+const COVER_SPACINGS: f64 = 8.0;
 
 impl std::ops::Deref for ObjectValue {
     type Target = Inner;
@@ -128,6 +138,11 @@ impl ObjectValue {
         })
     }
 
+    /// As it is compared with another sighting of it.
+    pub fn sight(&self) -> Sight<'_> {
+        Sight { cloud: &self.points.cloud, around: self.outline.around.as_ref() }
+    }
+
     /// A side along a unit direction, as far as it is known: sigma is widened where a small part may be hidden.
     ///
     /// # Errors
@@ -171,6 +186,14 @@ impl ObjectValue {
         let span = self.prepared()?.span_along(&Vector3::z(), false).map_err(|error| named(error, &self.name()))?;
         let [below, _] = hidden_ends(&self.outline.points, &Vector3::z(), &span);
         Ok(below.map_or((0.0, String::new()), |end| (end.reach_m, self.outline.name_of(end.pixel))))
+    }
+
+    /// Whether something nearer covers it beside `place` on its outline, horizontally.
+    pub fn is_covered_at(&self, place: &Point3<f64>) -> bool {
+        self.outline.points.iter().filter(|point| point.cover.is_some()).any(|point| {
+            let away_m = (point.p.x - place.x).hypot(point.p.y - place.y);
+            away_m <= COVER_SPACINGS * point.spacing_m
+        })
     }
 
     /// What the label image says at a pixel of its view; "a nearer surface" without one.
