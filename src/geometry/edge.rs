@@ -4,15 +4,6 @@ use nalgebra::Point3;
 
 use super::{GeometryError, Quantity, Unit, UprightBox, distance::DistanceMeasurement};
 
-/// How far a thing stands from an edge.
-#[derive(Clone, Debug, PartialEq)]
-pub struct EdgeDistance {
-    /// From the thing to the edge.
-    pub measured: DistanceMeasurement,
-    /// The ends of that edge, at the height of the surface.
-    pub ends_m: [Point3<f64>; 2],
-}
-
 /// Horizontal distance from the footprint of `a` to the nearest edge of `surface`'s footprint, from inside. Negative where `a`
 /// overhangs. The edge is that of the convex outline of what is visible; whether it is a real edge or the end of the view is for
 /// the caller to check at [`DistanceMeasurement::to_m`]. Both in one frame with +z up.
@@ -21,7 +12,7 @@ pub struct EdgeDistance {
 ///
 /// # Errors
 /// [`GeometryError::NotMeasurable`] when the middle of `a` is not above `surface`.
-pub fn distance_to_edge(a: &UprightBox, surface: &UprightBox) -> Result<EdgeDistance, GeometryError> {
+pub fn distance_to_edge(a: &UprightBox, surface: &UprightBox) -> Result<DistanceMeasurement, GeometryError> {
     let inward_m = |p: [f64; 2]| {
         let corners = &surface.footprint_m;
         let next = corners.iter().cycle().skip(1);
@@ -29,7 +20,7 @@ pub fn distance_to_edge(a: &UprightBox, surface: &UprightBox) -> Result<EdgeDist
             let (along, to_p) = ([to[0] - from[0], to[1] - from[1]], [p[0] - from[0], p[1] - from[1]]);
             let length_m = along[0].hypot(along[1]);
             let outward = [along[1] / length_m, -along[0] / length_m];
-            (length_m > 1e-9).then(|| (-(outward[0] * to_p[0] + outward[1] * to_p[1]), outward, [*from, *to]))
+            (length_m > 1e-9).then(|| (-(outward[0] * to_p[0] + outward[1] * to_p[1]), outward))
         });
         distances.min_by(|one, other| one.0.total_cmp(&other.0))
     };
@@ -39,24 +30,20 @@ pub fn distance_to_edge(a: &UprightBox, surface: &UprightBox) -> Result<EdgeDist
             "the middle of the first thing is not above the visible part of the surface".into(),
         )
     };
-    inward_m(middle).filter(|(distance_m, ..)| *distance_m > 0.0).ok_or_else(off_surface)?;
-    let nearest = a
-        .footprint_m
-        .iter()
-        .filter_map(|p| inward_m(*p).map(|(distance_m, outward, ends)| (distance_m, outward, ends, *p)));
-    let (distance_m, outward, ends, p) =
-        nearest.min_by(|one, other| one.0.total_cmp(&other.0)).ok_or_else(off_surface)?;
+    inward_m(middle).filter(|(distance_m, _)| *distance_m > 0.0).ok_or_else(off_surface)?;
+    let nearest =
+        a.footprint_m.iter().filter_map(|p| inward_m(*p).map(|(distance_m, outward)| (distance_m, outward, *p)));
+    let (distance_m, outward, p) = nearest.min_by(|one, other| one.0.total_cmp(&other.0)).ok_or_else(off_surface)?;
 
     let end_sigma_m =
         |fitted: &UprightBox| fitted.length.sigma().max(fitted.width.sigma()) * std::f64::consts::FRAC_1_SQRT_2;
     let sigma_m = end_sigma_m(a).hypot(end_sigma_m(surface));
     let z_m = surface.top_m.value();
-    let measured = DistanceMeasurement {
+    Ok(DistanceMeasurement {
         distance: Quantity::new(distance_m, sigma_m, Unit::Metre).ok_or_else(off_surface)?,
         from_m: Point3::new(p[0], p[1], z_m),
         to_m: Point3::new(p[0] + outward[0] * distance_m, p[1] + outward[1] * distance_m, z_m),
-    };
-    Ok(EdgeDistance { measured, ends_m: ends.map(|[x, y]| Point3::new(x, y, z_m)) })
+    })
 }
 
 #[cfg(test)]
@@ -90,13 +77,11 @@ mod tests {
     #[test]
     fn the_nearest_edge_counts() {
         let table = block(0.0, 0.0, 2.0, 1.0, 0.0);
-        let found = distance_to_edge(&block(0.7, 0.0, 0.2, 0.1, 0.0), &table).unwrap().measured;
+        let found = distance_to_edge(&block(0.7, 0.0, 0.2, 0.1, 0.0), &table).unwrap();
         assert!((found.distance.value() - 0.2).abs() < 1e-12, "{}", found.distance);
         assert!((found.distance.sigma() - 0.001 * std::f64::consts::SQRT_2).abs() < 1e-9);
-        let [one, other] = distance_to_edge(&block(0.7, 0.1, 0.2, 0.1, 0.0), &table).unwrap().ends_m;
-        assert!((nalgebra::center(&one, &other) - Point3::new(1.0, 0.0, 1.0)).norm() < 1e-12, "{one} {other}");
         assert!((found.to_m.x - 1.0).abs() < 1e-12 && (found.to_m.z - 1.0).abs() < 1e-12);
-        let over = distance_to_edge(&block(0.0, 0.48, 0.2, 0.1, 0.0), &table).unwrap().measured;
+        let over = distance_to_edge(&block(0.0, 0.48, 0.2, 0.1, 0.0), &table).unwrap();
         assert!((over.distance.value() + 0.03).abs() < 1e-12, "{}", over.distance);
         assert!(matches!(
             distance_to_edge(&block(1.1, 0.0, 0.2, 0.1, 0.0), &table),
@@ -109,10 +94,10 @@ mod tests {
         fn turning_and_shifting_everything_changes_nothing(
             x in -0.8f64..0.8, y in -0.3f64..0.3, yaw in -3.0f64..3.0, turn in -3.0f64..3.0, shift in -5.0f64..5.0
         ) {
-            let still = distance_to_edge(&block(x, y, 0.2, 0.1, yaw), &block(0.0, 0.0, 2.0, 1.0, 0.0)).unwrap().measured;
+            let still = distance_to_edge(&block(x, y, 0.2, 0.1, yaw), &block(0.0, 0.0, 2.0, 1.0, 0.0)).unwrap();
             let (sin, cos) = turn.sin_cos();
             let moved = block(x * cos - y * sin + shift, x * sin + y * cos, 0.2, 0.1, yaw + turn);
-            let found = distance_to_edge(&moved, &block(shift, 0.0, 2.0, 1.0, turn)).unwrap().measured;
+            let found = distance_to_edge(&moved, &block(shift, 0.0, 2.0, 1.0, turn)).unwrap();
             prop_assert!((found.distance.value() - still.distance.value()).abs() < 1e-9);
         }
     }

@@ -165,7 +165,7 @@ class PlaceCases(Scene):
             code = f'let d = tools.Geometry.motion("{n}");'
             told = (
                 "state: d.state, v: d.speed.value, s: d.speed.sigma, path: d.path_length.value, path_s: d.path_length.sigma, "
-                "p: d.velocity.tolist(), ps: d.velocity_sigma, delta: d.displacement.tolist(), secs: d.secs, why: d.why"
+                "p: d.velocity.tolist(), ps: d.velocity_sigma.tolist(), delta: d.displacement.tolist(), secs: d.secs, why: d.why"
             )
 
             def moved(told: Told, moves: bool = moves, delta: NDArray[np.float64] = delta, dist: float = dist) -> str:

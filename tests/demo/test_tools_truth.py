@@ -38,6 +38,7 @@ from spatialclaw.action import AskSpatial  # noqa: E402
 from tf2_msgs.msg import TFMessage  # noqa: E402
 from tool_cases import Case, cell  # noqa: E402
 
+N_AT_ONCE = 90  # cases of one cell: an answer's text has a limit
 LEAST_ANSWERED = 0.5
 TF_PERIOD_SECS = 0.02
 LENS = Intrinsics(camera.WIDTH_PX, camera.HEIGHT_PX, camera.FOCAL_PX, camera.FOCAL_PX, camera.CX_PX, camera.CY_PX)
@@ -85,8 +86,8 @@ class Robot:
             self.tf.static(parent, child, matrix[:3, 3], trajectory.quaternion(matrix))
         self.camera.wait_for_node()
 
-    def measure(self, arrangement: Arrangement, code: str) -> list[dict[str, Any]]:
-        """Shows the window's pictures and returns what the cell submits, case by case."""
+    def show(self, arrangement: Arrangement) -> None:
+        """Publishes the window's pictures."""
         names = {label: spec.name for label, spec in arrangement.world.specs.items() if label}
         stamps = arrangement.stamps_secs()
         for t_secs in stamps:
@@ -95,6 +96,10 @@ class Robot:
             frame = camera.sense(camera.render(arrangement.world, t_secs), round(t_secs * 1000))
             self.camera.publish(image=frame.rgb, depth=frame.depth_m, labels=frame.labels, names=names, stamp=t_secs)
         time.sleep(0.2)
+
+    def measure(self, arrangement: Arrangement, code: str) -> list[dict[str, Any]]:
+        """What the cell submits about the pictures shown, case by case."""
+        stamps = arrangement.stamps_secs()
         self.script.code = code
         self.script.begin(f"seed{arrangement.seed}")
         fields = {
@@ -157,7 +162,10 @@ def outcomes(robot: Robot, request: pytest.FixtureRequest) -> list[Outcome]:
     for seed in _seeds():
         arrangement = arrange(seed)
         cases = Cases(arrangement).all()
-        told = robot.measure(arrangement, cell(list(arrangement.seen), cases))
+        robot.show(arrangement)
+        told = []
+        for first in range(0, len(cases), N_AT_ONCE):
+            told += robot.measure(arrangement, cell(list(arrangement.seen), cases[first : first + N_AT_ONCE]))
         assert len(told) == len(cases)
         found += [(seed, case, answer, _wrong(case, answer)) for case, answer in zip(cases, told, strict=True)]
         arrangement.world.close()

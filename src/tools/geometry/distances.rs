@@ -2,14 +2,11 @@
 
 use std::sync::Arc;
 
-use nalgebra::{Point3, center};
+use nalgebra::Point3;
 use rhai::Dynamic;
 
 use crate::{
-    geometry::{
-        PoseSigma, distance,
-        edge::{EdgeDistance, distance_to_edge as distance_to_edge_of},
-    },
+    geometry::{PoseSigma, distance, edge},
     scene::View,
     tools::{
         Session, ToolError,
@@ -72,8 +69,8 @@ pub fn distance_to_edge(
 ) -> Result<MeasurementValue, ToolError> {
     same_frame(a, surface)?;
     let names = format!("{} on {}", a.name(), surface.name());
-    let EdgeDistance { measured: found, ends_m: [one, other] } =
-        distance_to_edge_of(a.upright_box()?, surface.upright_box()?).map_err(|error| named(error, &names))?;
+    let found =
+        edge::distance_to_edge(a.upright_box()?, surface.upright_box()?).map_err(|error| named(error, &names))?;
     let view = session.context.snapshot.views.get(surface.points.view_idx);
     let at_px = view.and_then(|view| {
         let in_camera = view.posed.as_ref().ok()?.fixed_from_camera.inverse_transform_point(&found.to_m);
@@ -89,15 +86,13 @@ pub fn distance_to_edge(
             surface.name()
         )));
     }
-    // A straight edge that is hidden between its ends is known from these; one that ends where the cover begins is the cover's.
-    let is_of_cover = surface.is_covered_at(&one) || surface.is_covered_at(&other);
-    for place in [&found.to_m, &center(&one, &other)].into_iter().filter(|_| is_of_cover) {
-        if let Some(cover) = view.and_then(|view| cover_of(view, surface, place)) {
-            return Err(ToolError::not_measurable(format!(
-                "the nearest edge of {} is not seen: {cover} covers it; move the camera or what covers it",
-                surface.name()
-            )));
-        }
+    // Something else before a straight edge leaves enough of it to be seen; the thing itself hides the corner that it stands on.
+    if view.is_some_and(|view| cover_of(view, surface, &found.to_m).is_some_and(|cover| cover == a.name())) {
+        return Err(ToolError::not_measurable(format!(
+            "{} itself covers the edge of {} that is nearest to it; move the camera",
+            a.name(),
+            surface.name()
+        )));
     }
     let objects = [(a, "from"), (surface, "surface")];
     let points = vec![found.from_m, found.to_m];

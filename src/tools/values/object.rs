@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, OnceLock};
 
-use nalgebra::{Isometry3, Matrix3, Matrix6, Point3, Translation3, UnitQuaternion, Vector3};
+use nalgebra::{Isometry3, Matrix3, Matrix6, Translation3, UnitQuaternion, Vector3};
 use rhai::{Dynamic, Map};
 
 use super::{PointsValue, ValueSpec};
@@ -12,7 +12,7 @@ use crate::{
     geometry::{
         GeometryError, PixelBox, PoseSigma, Prepared, Quantity, UprightBox,
         motion::Sight,
-        occlusion::{HiddenEnd, OutlinePoint, hidden_ends},
+        occlusion::{Cover, HiddenEnd, OutlinePoint, hidden_ends},
         surroundings::Surroundings,
     },
     scene::{FrameId, LabelImage},
@@ -74,8 +74,9 @@ impl Outline {
 /// A hidden part may add this much to a side's sigma; more makes it a lower bound only, which is no measurement.
 const MAX_HIDDEN_SHARE: f64 = 0.05;
 const MAX_HIDDEN_M: f64 = 0.005;
-/// A cover begins beside a place of the outline when it is no more pixels away.
-const COVER_SPACINGS: f64 = 8.0;
+/// The lower part of what is seen of a thing counts as its foot; its outline there is covered from so many points on, if they are a third.
+const FOOT_SHARE: f64 = 0.35;
+const MIN_COVERED: usize = 3;
 
 impl std::ops::Deref for ObjectValue {
     type Target = Inner;
@@ -178,22 +179,21 @@ impl ObjectValue {
         )))
     }
 
-    /// How far it may go on below what is seen of it, metres, because something nearer covers its foot; and what does. 0 when its foot is seen.
+    /// How far it may go on below what is seen of it, metres, because something nearer covers its foot; and what does. 0 when its foot is
+    /// seen.
     ///
     /// # Errors
     /// `TOO_FEW_PIXELS`.
     pub fn hidden_below(&self) -> Result<(f64, String), ToolError> {
-        let span = self.prepared()?.span_along(&Vector3::z(), false).map_err(|error| named(error, &self.name()))?;
-        let [below, _] = hidden_ends(&self.outline.points, &Vector3::z(), &span);
-        Ok(below.map_or((0.0, String::new()), |end| (end.reach_m, self.outline.name_of(end.pixel))))
-    }
-
-    /// Whether something nearer covers it beside `place` on its outline, horizontally.
-    pub fn is_covered_at(&self, place: &Point3<f64>) -> bool {
-        self.outline.points.iter().filter(|point| point.cover.is_some()).any(|point| {
-            let away_m = (point.p.x - place.x).hypot(point.p.y - place.y);
-            away_m <= COVER_SPACINGS * point.spacing_m
-        })
+        let upright = self.upright_box()?;
+        let low_m = upright.bottom_m.value() + FOOT_SHARE * upright.height.value();
+        let foot: Vec<&OutlinePoint> = self.outline.points.iter().filter(|point| point.p.z <= low_m).collect();
+        let covers: Vec<Cover> = foot.iter().filter_map(|point| point.cover).collect();
+        if covers.len() < MIN_COVERED || 3 * covers.len() < foot.len() {
+            return Ok((0.0, String::new()));
+        }
+        let widest = covers.iter().max_by(|one, other| one.reach_m.total_cmp(&other.reach_m));
+        Ok(widest.map_or((0.0, String::new()), |cover| (cover.reach_m, self.outline.name_of(cover.pixel))))
     }
 
     /// What the label image says at a pixel of its view; "a nearer surface" without one.
