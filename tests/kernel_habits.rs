@@ -349,6 +349,19 @@ fn a_time_out_loses_nothing() {
 }
 
 #[test]
+fn ranges_of_the_largest_numbers_are_right() {
+    let mut bench = Bench::new();
+    let report = bench.run("range(922337203684775807, -9223372036854775807, -9223336854775807)[-1]");
+    // Python: list(range(922337203684775807, -9223372036854775807, -9223336854775807))[-1]
+    assert_eq!(report.value.as_deref(), Some("int -9223333336568611893"));
+    assert!(bench.fails("list(range(-9223372036854775807, 9223372036854775807))").contains("too long"));
+    assert_eq!(
+        bench.run("range(-9223372036854775807, 9223372036854775807).len()").value.unwrap(),
+        format!("int {}", i64::MAX)
+    );
+}
+
+#[test]
 fn a_list_that_has_no_order_is_refused_and_stays() {
     let mut bench = Bench::new();
     bench.run("l = [i * 7 % 31 for i in range(40)]\nl[17] = 'a'\nl[30] = [1]");

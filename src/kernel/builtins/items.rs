@@ -42,10 +42,11 @@ pub fn items_of(context: &NativeCallContext<'_>, value: &Dynamic) -> RhaiResult<
         return Ok(map.keys().map(|key| Dynamic::from(key.to_string())).collect());
     }
     if let Some((start, end)) = range_of(value) {
-        if end - start > MAX_RANGE {
-            return mistake(format!("a range of {} is too long to be written out; loop over it", end - start));
+        let n = end.saturating_sub(start);
+        if n > MAX_RANGE {
+            return mistake(format!("a range of {n} is too long to be written out; loop over it"));
         }
-        room(context, usize::try_from(end - start).unwrap_or(0).saturating_mul(ITEM_BYTES))?;
+        room(context, usize::try_from(n).unwrap_or(0).saturating_mul(ITEM_BYTES))?;
         return Ok((start..end).map(Dynamic::from).collect());
     }
     let is_simple = value.is_unit() || value.is_int() || value.is_float() || value.is_bool() || value.is_fnptr();

@@ -90,7 +90,7 @@ fn register_loops(library: &mut Library) {
 fn register_makers(library: &mut Library) {
     library
         .register_fn("range", |n: INT| 0..n.max(0))
-        .register_fn("len", |range: std::ops::Range<INT>| (range.end - range.start).max(0))
+        .register_fn("len", |range: std::ops::Range<INT>| range.end.saturating_sub(range.start).max(0))
         .register_fn("list", Array::new)
         .register_fn("list", |context: NativeCallContext, items: Dynamic| items_of(&context, &items))
         .register_fn("tuple", |context: NativeCallContext, items: Dynamic| items_of(&context, &items))
@@ -125,7 +125,8 @@ fn register_makers(library: &mut Library) {
             if (span > 0) == (step > 0) { (span.unsigned_abs()).div_ceil(i128::from(step).unsigned_abs()) } else { 0 };
         let n = usize::try_from(n).unwrap_or(usize::MAX);
         room(&context, n.saturating_mul(ITEM_BYTES))?;
-        Ok((0..n as i64).map(|i| Dynamic::from_int(start + i * step)).collect())
+        // What comes out lies between start and end; what comes between may not.
+        Ok((0..n as i64).map(|i| Dynamic::from_int(start.wrapping_add(i.wrapping_mul(step)))).collect())
     });
     library
         .register_fn("*", |context: NativeCallContext, list: Array, n: INT| repeated(&context, &list, n))
