@@ -95,7 +95,7 @@ fn answer(scene: &TabletopScene, kind: &str, question: &str) -> Value {
     let nearness = |label: &u8| distance_from_origin(scene.camera_m, &scene.clouds[label]).unwrap().distance.value();
     match kind {
         "count" if question.contains("directly on the table") => {
-            let on_table = |label: &u8| on_top_of(&scene.prepared[label], &scene.prepared[&TABLE], 0.0).unwrap().holds;
+            let on_table = |label: &u8| on_top_of(&scene.prepared[label], &scene.prepared[&TABLE]).unwrap().holds;
             Value::from(scene.objects().filter(on_table).count())
         }
         "count" => {

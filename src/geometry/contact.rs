@@ -39,12 +39,11 @@ const INSIDE_SHARE: f64 = 0.7;
 const MIN_BESIDE: usize = 12;
 
 /// Whether `a` rests on `b`: its bottom touches `b`'s visible surface beneath or beside `a`'s footprint. The margin is what is left of the
-/// tolerance, `max(3 sigma, 2 cm)`; where the footprints are apart, the distance between them, negative. `a` may go on by `hidden_m`
-/// below what is seen of it, where something nearer covers its foot.
+/// tolerance, `max(3 sigma, 2 cm)`; where the footprints are apart, the distance between them, negative.
 ///
 /// # Errors
-/// [`GeometryError::NotMeasurable`] when the margin is not finite, or `a` touches `b` if it goes on as far as it may.
-pub fn on_top_of(a: &Prepared, b: &Prepared, hidden_m: f64) -> Result<Relation, GeometryError> {
+/// [`GeometryError::NotMeasurable`] when the margin is not finite.
+pub fn on_top_of(a: &Prepared, b: &Prepared) -> Result<Relation, GeometryError> {
     if let Some(apart) = apart(a, b)? {
         return Ok(apart);
     }
@@ -54,12 +53,6 @@ pub fn on_top_of(a: &Prepared, b: &Prepared, hidden_m: f64) -> Result<Relation, 
     };
     let rise_m = (ENCLOSED_SHARE * a.upright.height.value()).max(3.0 * contact.sigma_m).max(LEAST_ENCLOSED_M);
     let touches = contact.gap_m.abs() < contact.tolerance_m;
-    if contact.gap_m >= contact.tolerance_m && contact.gap_m - hidden_m < contact.tolerance_m {
-        return Err(GeometryError::NotMeasurable(format!(
-            "its foot is covered: the lowest that is seen is {:.3} m above the surface beneath, and it may go on below",
-            contact.gap_m
-        )));
-    }
     if touches && a.walls_around_m(b, rise_m) > 0.0 && !a.is_roofed_by(b, contact.sigma_m) {
         let basis = format!("the lower object rises more than {rise_m:.3} m around it, so it is inside");
         return relation(-rise_m, contact.sigma_m, basis);
@@ -330,7 +323,7 @@ mod tests {
     }
 
     fn on_top_of(a: &PointCloud, b: &PointCloud) -> Result<Relation, GeometryError> {
-        super::on_top_of(&prepared(a), &prepared(b), 0.0)
+        super::on_top_of(&prepared(a), &prepared(b))
     }
 
     fn inside(a: &PointCloud, b: &PointCloud) -> Result<Relation, GeometryError> {

@@ -48,7 +48,14 @@ REPLY = "**Purpose**\n{purpose}\n\n**Reasoning**\nThe simulator judges.\n\n**Nex
 SEEDS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 20)
 
 # What is known to be wrong: why, and the seed, tool and subject of each case.
-KNOWN: dict[str, tuple[tuple[int, str, str], ...]] = {}
+KNOWN: dict[str, tuple[tuple[int, str, str], ...]] = {
+    "geometry/contact.rs: the lowest visible point counts as the bottom, although a thing close before it hides the foot": (
+        (1, "on_top_of", "crate table"), (1, "resting_on", "table"), (20, "on_top_of", "crate table"), (20, "resting_on", "table"),
+    ),
+    "tools/geometry/distances.rs: an edge of the table that a nearer thing hides counts as its end; only the image's border is looked at": (
+        (1, "distance_to_edge", "crate"),
+    ),
+}  # fmt: skip
 ALL_KNOWN = {case for cases in KNOWN.values() for case in cases}
 
 

@@ -2,12 +2,10 @@
 
 use std::sync::Arc;
 
-use nalgebra::Point3;
 use rhai::Dynamic;
 
 use crate::{
     geometry::{PoseSigma, distance, edge},
-    scene::View,
     tools::{
         Session, ToolError,
         values::{MeasurementValue, ObjectValue, object::named},
@@ -52,16 +50,13 @@ pub fn distance_from(session: &Arc<Session>, origin: &Dynamic, a: &ObjectValue) 
     MeasurementValue::of_objects(found.distance, "distance", &method, &[(a, "to")], points)
 }
 
-/// What lies nearer than an edge by less may be the edge itself.
-const MIN_COVER_M: f64 = 0.02;
-
 /// An edge this close to the image's border may be the end of the view.
 const BORDER_PX: f64 = 6.0;
 
 /// Horizontal distance to the nearest edge of the surface beneath.
 ///
 /// # Errors
-/// `NOT_MEASURABLE` when `a` is not above the surface, or that edge lies at the border of the image or behind a nearer thing.
+/// `NOT_MEASURABLE` when `a` is not above the surface, or that edge lies at the border of the image.
 pub fn distance_to_edge(
     session: &Arc<Session>,
     a: &ObjectValue,
@@ -86,14 +81,6 @@ pub fn distance_to_edge(
             surface.name()
         )));
     }
-    // Something else before a straight edge leaves enough of it to be seen; the thing itself hides the corner that it stands on.
-    if view.is_some_and(|view| cover_of(view, surface, &found.to_m).is_some_and(|cover| cover == a.name())) {
-        return Err(ToolError::not_measurable(format!(
-            "{} itself covers the edge of {} that is nearest to it; move the camera",
-            a.name(),
-            surface.name()
-        )));
-    }
     let objects = [(a, "from"), (surface, "surface")];
     let points = vec![found.from_m, found.to_m];
     MeasurementValue::of_objects(
@@ -105,16 +92,6 @@ pub fn distance_to_edge(
     )
 }
 
-/// What hides a place on a surface from its camera, if the depth there is clearly nearer than the place.
-fn cover_of(view: &View, surface: &ObjectValue, place: &Point3<f64>) -> Option<String> {
-    let in_camera = view.posed.as_ref().ok()?.fixed_from_camera.inverse_transform_point(place);
-    let (u_px, v_px) = view.intrinsics.project(in_camera.into())?;
-    let (u_px, v_px) = (u_px.round() as u32, v_px.round() as u32);
-    let depth_m = f64::from(view.depth.as_ref().ok()?.at(u_px, v_px)?);
-    let slack_m = 4.0 * view.depth_noise.sigma_m(in_camera.z) + MIN_COVER_M;
-    (in_camera.z - depth_m > slack_m).then(|| surface.name_at(u_px, v_px))
-}
-
 /// Angle of the thing's centre in `frame`.
 ///
 /// # Errors
@@ -123,7 +100,7 @@ pub fn bearing(session: &Arc<Session>, a: &ObjectValue, frame: &str) -> Result<M
     let seen = in_frame(session, a, frame)?;
     let found = distance::bearing(&seen.points.cloud).map_err(|error| named(error, &a.name()))?;
     let center = seen.upright_box()?.median_m;
-    let points = vec![Point3::origin(), center];
+    let points = vec![nalgebra::Point3::origin(), center];
     let method = format!("bearing in {}, positive to the left", seen.points.frame);
     MeasurementValue::of_objects(found, "bearing", &method, &[(&seen, "target")], points)
 }

@@ -96,12 +96,9 @@ pub fn side_of_frame(
     value(relation, &format!("{side_word} of frame {}", seen.points.frame), &[(&seen, "target")], &reference)
 }
 
-fn between(
-    compare: impl Fn(&Prepared, &Prepared) -> Result<Relation, GeometryError>,
-    words: &str,
-    a: &ObjectValue,
-    b: &ObjectValue,
-) -> Result<RelationValue, ToolError> {
+type Compare = fn(&Prepared, &Prepared) -> Result<Relation, GeometryError>;
+
+fn between(compare: Compare, words: &str, a: &ObjectValue, b: &ObjectValue) -> Result<RelationValue, ToolError> {
     same_frame(a, b)?;
     let names = format!("{} or {}", a.name(), b.name());
     let relation = compare(a.prepared()?, b.prepared()?).map_err(|error| named(error, &names))?;
@@ -111,16 +108,9 @@ fn between(
 /// Whether `a` rests on `b`.
 ///
 /// # Errors
-/// `TOO_FEW_PIXELS`; `NOT_MEASURABLE` where the foot of `a` is covered and may or may not reach `b`.
+/// `TOO_FEW_PIXELS`.
 pub fn on_top_of(a: &ObjectValue, b: &ObjectValue) -> Result<RelationValue, ToolError> {
-    let (hidden_m, cover) = a.hidden_below()?;
-    let compare = |a: &Prepared, b: &Prepared| match relations::on_top_of(a, b, hidden_m) {
-        Err(GeometryError::NotMeasurable(why)) if hidden_m > 0.0 => {
-            Err(GeometryError::NotMeasurable(format!("{why}; it is behind {cover}, move the camera or that")))
-        }
-        found => found,
-    };
-    between(compare, "on top of", a, b)
+    between(relations::on_top_of, "on top of", a, b)
 }
 
 /// Whether `a` is inside `b`.

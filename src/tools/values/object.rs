@@ -12,7 +12,7 @@ use crate::{
     geometry::{
         GeometryError, PixelBox, PoseSigma, Prepared, Quantity, UprightBox,
         motion::Sight,
-        occlusion::{Cover, HiddenEnd, OutlinePoint, hidden_ends},
+        occlusion::{HiddenEnd, OutlinePoint, hidden_ends},
         surroundings::Surroundings,
     },
     scene::{FrameId, LabelImage},
@@ -74,9 +74,6 @@ impl Outline {
 /// A hidden part may add this much to a side's sigma; more makes it a lower bound only, which is no measurement.
 const MAX_HIDDEN_SHARE: f64 = 0.05;
 const MAX_HIDDEN_M: f64 = 0.005;
-/// The lower part of what is seen of a thing counts as its foot; its outline there is covered from so many points on, if they are a third.
-const FOOT_SHARE: f64 = 0.35;
-const MIN_COVERED: usize = 3;
 
 impl std::ops::Deref for ObjectValue {
     type Target = Inner;
@@ -177,28 +174,6 @@ impl ObjectValue {
             "{name} is partly covered by {by}: {what} is at least {:.3} m, {at_most}; move the camera or what covers it",
             side.value()
         )))
-    }
-
-    /// How far it may go on below what is seen of it, metres, because something nearer covers its foot; and what does. 0 when its foot is
-    /// seen.
-    ///
-    /// # Errors
-    /// `TOO_FEW_PIXELS`.
-    pub fn hidden_below(&self) -> Result<(f64, String), ToolError> {
-        let upright = self.upright_box()?;
-        let low_m = upright.bottom_m.value() + FOOT_SHARE * upright.height.value();
-        let foot: Vec<&OutlinePoint> = self.outline.points.iter().filter(|point| point.p.z <= low_m).collect();
-        let covers: Vec<Cover> = foot.iter().filter_map(|point| point.cover).collect();
-        if covers.len() < MIN_COVERED || 3 * covers.len() < foot.len() {
-            return Ok((0.0, String::new()));
-        }
-        let widest = covers.iter().max_by(|one, other| one.reach_m.total_cmp(&other.reach_m));
-        Ok(widest.map_or((0.0, String::new()), |cover| (cover.reach_m, self.outline.name_of(cover.pixel))))
-    }
-
-    /// What the label image says at a pixel of its view; "a nearer surface" without one.
-    pub fn name_at(&self, u_px: u32, v_px: u32) -> String {
-        self.outline.name_of(Some((u_px, v_px)))
     }
 
     /// Bare points.
