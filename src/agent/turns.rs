@@ -28,6 +28,7 @@ use crate::{
 };
 
 /// How a turn ended.
+#[allow(clippy::large_enum_variant, reason = "one is made in a turn and taken apart at once")]
 pub enum TurnEnd {
     /// With an answer or a refusal.
     Submitted(Submission),

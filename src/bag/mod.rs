@@ -125,6 +125,7 @@ pub enum ImageKind {
 
 /// One message of a source.
 #[derive(Clone, Debug, PartialEq)]
+#[allow(clippy::large_enum_variant, reason = "one is held at a time")]
 pub enum Item {
     /// An image of the named camera.
     Image(String, ImageKind, MessageHeader, ImageMessage),

@@ -31,7 +31,7 @@ pub struct RawMessage<'a> {
 /// Takes messages.
 pub type Each<'a> = dyn FnMut(RawMessage<'_>) -> Result<(), BagError> + 'a;
 
-const MCAP_MAGIC: &[u8] = &mcap::MAGIC;
+const MCAP_MAGIC: &[u8] = mcap::MAGIC;
 const SQLITE_MAGIC: &[u8] = b"SQLite format 3\0";
 const ZSTD_MAGIC: &[u8] = &[0x28, 0xb5, 0x2f, 0xfd];
 const ROS1_MAGIC: &[u8] = b"#ROSBAG V";

@@ -85,7 +85,7 @@ impl Surface {
         let stride = cloud.len().div_ceil(MAX_INNER_POINTS);
         let is_kept = |index: &usize| {
             let ring = preparation.rings.get(*index).copied().unwrap_or_default();
-            (keep_outliers || !ring.is_outlier) && (ring.is_rim || index % stride == 0)
+            (keep_outliers || !ring.is_outlier) && (ring.is_rim || index.is_multiple_of(stride))
         };
         let points = on_all_cores(preparation.rings.len(), |index| {
             Some(index).filter(is_kept).and_then(|index| preparation.point(index))

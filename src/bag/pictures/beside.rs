@@ -54,7 +54,7 @@ impl Beside {
             if beside.depth_scale.is_some_and(|scale| !(scale.is_finite() && scale > 0.0)) {
                 return Err(BagError::damaged(&path, "depth_scale is not a positive number"));
             }
-            beside.up = json.get("up").and_then(|up| numbers::<3>(up));
+            beside.up = json.get("up").and_then(numbers::<3>);
         }
         if let Some(json) = json(&folder.join("labels.json"))? {
             beside.label_names =

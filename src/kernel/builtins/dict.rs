@@ -305,7 +305,7 @@ fn fill(context: &NativeCallContext<'_>, dict: &Dict, from: &Dynamic) -> RhaiRes
 }
 
 fn missing<T>(dict: &Dict, key: &Dynamic) -> RhaiResult<T> {
-    let keys: Vec<String> = dict.keys().iter().take(8).map(|key| describe_key(key)).collect();
+    let keys: Vec<String> = dict.keys().iter().take(8).map(describe_key).collect();
     let more = if dict.len() > 8 { ", ..." } else { "" };
     let there = if keys.is_empty() { "it is empty".to_owned() } else { format!("it has {}{more}", keys.join(", ")) };
     mistake(format!("the dict has no key {}; {there}; use d.get(key, default)", describe_key(key)))

@@ -43,6 +43,9 @@ const CHANGING: [&str; 28] = [
 /// Functions that take an array's rows one by one in Python, while its methods of the same name take all values.
 const OF_ROWS: [&str; 5] = ["sum", "min", "max", "any", "all"];
 
+/// `name=value` of a call: the name, where it stands, the value, and the comma behind it.
+type Keyword = (String, Piece, Out, Option<Piece>);
+
 impl Parser<'_> {
     pub fn member_of(&mut self, mut value: Expr) -> Read<Expr> {
         let root = root_of(&value.shape);
@@ -88,7 +91,7 @@ impl Parser<'_> {
             );
             return self.refuse_at(at, message, None);
         }
-        if (self.scopes.known.is_built_in)(&name) {
+        if (self.scopes.known.is_built_in)(name) {
             return Ok(());
         }
         self.scopes.changed_in_place(name);
@@ -202,7 +205,7 @@ impl Parser<'_> {
         let mut out = vec![self.expect("(")?];
         self.bracketed(|this| {
             let mut n_positional = 0;
-            let mut keywords: Vec<(String, Piece, Out, Option<Piece>)> = Vec::new();
+            let mut keywords: Vec<Keyword> = Vec::new();
             while !this.is(")") {
                 if this.is("*") || this.is("**") {
                     return this.refuse("arguments cannot be spread with `*`; pass them one by one");
@@ -263,7 +266,7 @@ impl Parser<'_> {
         value
     }
 
-    pub fn as_map(&mut self, keywords: Vec<(String, Piece, Out, Option<Piece>)>, out: &mut Out) {
+    pub fn as_map(&mut self, keywords: Vec<Keyword>, out: &mut Out) {
         let n = keywords.len();
         for (i, (word, mut piece, value, comma)) in keywords.into_iter().enumerate() {
             if i == 0 {
@@ -285,7 +288,7 @@ impl Parser<'_> {
     }
 
     /// `print(a, b, sep=", ")` as `print(__joined([a, b], #{sep: ", "}))`.
-    pub fn printed(&mut self, keywords: Vec<(String, Piece, Out, Option<Piece>)>, out: &mut Out) {
+    pub fn printed(&mut self, keywords: Vec<Keyword>, out: &mut Out) {
         let open = Self::added_at(out.first(), "__joined([");
         out.insert(1, open);
         if let Some(last) = out.last_mut()
@@ -303,7 +306,7 @@ impl Parser<'_> {
         name: &str,
         params: &[Vec<String>],
         n_positional: usize,
-        keywords: Vec<(String, Piece, Out, Option<Piece>)>,
+        keywords: Vec<Keyword>,
         out: &mut Out,
     ) -> Read<()> {
         let n = n_positional + keywords.len();
@@ -311,7 +314,7 @@ impl Parser<'_> {
             let longest = params.iter().max_by_key(|params| params.len()).cloned().unwrap_or_default();
             return self.refuse(format!("`{name}` takes ({}); give each of them", longest.join(", ")));
         };
-        let mut keywords: Vec<Option<(String, Piece, Out, Option<Piece>)>> = keywords.into_iter().map(Some).collect();
+        let mut keywords: Vec<Option<Keyword>> = keywords.into_iter().map(Some).collect();
         for (place, param) in params.iter().enumerate().skip(n_positional) {
             let found = keywords.iter_mut().find(|entry| entry.as_ref().is_some_and(|(word, ..)| word == param));
             let Some((_, piece, value, comma)) = found.and_then(Option::take) else {

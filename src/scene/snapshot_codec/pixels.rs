@@ -83,7 +83,7 @@ pub fn encode_labels(labels: &LabelImage) -> Vec<u8> {
     let largest = labels.ids.iter().copied().max().unwrap_or(0);
     let (bytes_per_id, bytes) = match largest {
         0..=0xFF => (1, little_endian(&labels.ids, |id| [id.to_le_bytes()[0]])),
-        0..=0xFFFF => (2, little_endian(&labels.ids, |id| [id.to_le_bytes()[0], id.to_le_bytes()[1]])),
+        0x100..=0xFFFF => (2, little_endian(&labels.ids, |id| [id.to_le_bytes()[0], id.to_le_bytes()[1]])),
         _ => (4, little_endian(&labels.ids, |id| id.to_le_bytes())),
     };
     let pixels = WirePixels { width_px: labels.width_px, height_px: labels.height_px, bytes: &bytes };

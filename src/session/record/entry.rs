@@ -36,6 +36,7 @@ pub(super) struct Moment {
 }
 
 /// Something that happened in a session.
+#[allow(clippy::large_enum_variant, reason = "few wait at a time")]
 pub(super) enum Entry {
     Snapshot(Arc<Snapshot>),
     Event(Event),

@@ -270,7 +270,7 @@ fn robot_axes(svg: &mut Html, place: &Isometry3<f64>, scale: &Scale, name: &str)
 
 fn box_corners(mark: &Marked) -> Vec<[f64; 2]> {
     let size = mark.evidence.size_m;
-    if !(size.min() > 0.0) {
+    if size.min().is_nan() || size.min() <= 0.0 {
         return Vec::new();
     }
     let half = size * 0.5;
