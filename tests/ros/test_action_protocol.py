@@ -27,7 +27,7 @@ from visualization_msgs.msg import Marker, MarkerArray
 
 ACTION = '/spatialclaw/ask/_action'
 Feedback = AskSpatial.Feedback
-WAIT_SECS = 30.0  # longer than any test lets a slow goal run, on a busy machine too
+WAIT_SECS = 10.0  # the most that is allowed, and longer than any test lets a slow goal run
 ROSOUT = QoSProfile(depth=1000, durability=DurabilityPolicy.TRANSIENT_LOCAL)
 
 
