@@ -30,6 +30,7 @@ import yaml
 from action_msgs.msg import GoalStatus
 from builtin_interfaces.msg import Duration, Time
 from geometry_msgs.msg import TransformStamped
+from rcl_interfaces.srv import ListParameters
 from rclpy.action import ActionClient
 from rclpy.executors import ExternalShutdownException, MultiThreadedExecutor, SingleThreadedExecutor
 from rclpy.parameter import Parameter
@@ -96,6 +97,7 @@ class Ros:
         self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()
         self._clients = {}
+        self._is_unknown = False  # whether something was made here since `meet`
 
     def _spin(self):
         try:
@@ -118,21 +120,46 @@ class Ros:
     def now(self):
         return self.node.get_clock().now().to_msg()
 
+    def meet(self, node='/spatialclaw', timeout=20.0):
+        """Until that node knows every publisher, subscription and client made here so far.
+
+        Finding it from here is not enough: until it has found them too, what is sent to it is lost, and so are its replies. It learns of
+        them in the order in which they were made, so that a reply to a client made last shows that it knows them all.
+        """
+        client = self.node.create_client(ListParameters, f'{node}/list_parameters')
+        end = time.monotonic() + timeout
+        try:
+            if not client.wait_for_service(timeout):
+                raise TimeoutError(f'no node {node} within {timeout:g} s')
+            while True:
+                try:
+                    wait_for(self.spinning(lambda: client.call_async(ListParameters.Request())), 2.0, f'a reply of {node}')
+                    break
+                except TimeoutError:
+                    if time.monotonic() > end:
+                        raise
+            self._is_unknown = False
+        finally:
+            self.node.destroy_client(client)
+
     def publisher(self, kind, topic, qos=RELIABLE):
+        self._is_unknown = True
         return self.node.create_publisher(kind, topic, qos)
 
     def listen(self, kind, topic, qos=RELIABLE):
         """A list that grows by every message heard on the topic."""
         heard = []
+        self._is_unknown = True
         self.node.create_subscription(kind, topic, heard.append, qos)
         return heard
 
     def call(self, kind, name, request=None, timeout=10.0):
-        """Calls a service and returns its response."""
+        """Calls a service of a node, `<node>/<service>` or one of its action, and returns its response."""
         client = self.node.create_client(kind, name)
         try:
             if not client.wait_for_service(timeout):
                 raise TimeoutError(f'no service {name} within {timeout:g} s')
+            self.meet(name.partition('/ask/_action/')[0] if '/_action/' in name else name.rsplit('/', 1)[0])
             return wait_for(client.call_async(request or kind.Request()), timeout, f'the response of {name}')
         finally:
             self.node.destroy_client(client)
@@ -161,11 +188,14 @@ class Ros:
         """The (one) action client of this name."""
         if name not in self._clients:
             self._clients[name] = ActionClient(self.node, AskSpatial, name)
+            self._is_unknown = True
         return self._clients[name]
 
     def wait_for_action(self, name='/spatialclaw/ask', timeout=20.0):
         if not self.action(name).wait_for_server(timeout):
             raise TimeoutError(f'no action server {name} within {timeout:g} s')
+        if self._is_unknown:
+            self.meet(name.rsplit('/', 1)[0], timeout)
 
     def send(self, question, *, action='/spatialclaw/ask', timeout=20.0, **fields):
         """Sends a goal and returns it, running, as a `Goal`; GoalRejected if it is not accepted.
@@ -267,6 +297,7 @@ class FakeCamera:
         self.ros = ros
         self.frame = frame
         self.intrinsics = intrinsics
+        self._prefix = prefix
         base = f'{prefix}/{name}'
         qos = QoSProfile(depth=5) if reliable else SENSOR
         self.image = ros.publisher(Image, f'{base}/image', qos)
@@ -276,9 +307,10 @@ class FakeCamera:
         self.label_names = ros.publisher(LabelNames, f'{base}/label_names', LATCHED)
 
     def wait_for_node(self, timeout=10.0):
-        """Until the node has subscribed to image and depth: what is sent earlier is lost."""
+        """Until the node has subscribed and knows of the publishers: what is sent earlier is lost."""
         for publisher in (self.image, self.depth, self.camera_info):
             self.ros.wait_for_subscribers(publisher, timeout=timeout)
+        self.ros.meet(f'{self._prefix}/spatialclaw')
 
     def publish(self, *, image=None, depth=None, labels=None, names=None, info=True, stamp=None, frame=None, image_encoding=None):
         """Publishes what is given, all with one stamp (default: now), and returns that stamp.

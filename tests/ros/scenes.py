@@ -245,7 +245,6 @@ class Rig:
                 self.tf.static('base_link', frame, DESK_CAMERA[:3, 3], quaternion(DESK_CAMERA))
             if node_listens:
                 self.cameras[name].wait_for_node()
-                time.sleep(0.05)  # the other direction: what a subscription that has yet to learn of the publisher gets is lost
         return self.cameras[name]
 
     def show(self, camera, picture=None, names=NAMES, **what):

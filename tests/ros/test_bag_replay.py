@@ -83,6 +83,7 @@ def rig(bag):
         names = ros.publisher(LabelNames, '/icl/label_names', LATCHED)
         for publisher in (*publishers.values(), labels, names):
             ros.wait_for_subscribers(publisher)
+        ros.meet()
         names.publish(label_names(dict(enumerate(PATCHES, start=1))))
         masks = {at: sum(i * bag.pixels_of(patch, at).astype(np.uint16) for i, patch in enumerate(PATCHES, start=1))
                  for at in bag.stamps}

@@ -42,6 +42,7 @@ def rig():
         rig.packed_info = rig.ros.publisher(CameraInfo, '/packed/camera_info', SENSOR)
         for publisher in rig.packed:
             rig.ros.wait_for_subscribers(publisher)
+        rig.ros.meet()
         rig.pid = rig.node_pid()
         assert rig.pid is not None
         with Repeat(lambda: rig.show(good), 0.1):

@@ -12,6 +12,7 @@ from rclpy.callback_groups import ReentrantCallbackGroup
 from sensor_msgs.msg import CameraInfo, Image
 from spatialclaw.action import AskSpatial
 from spatialclaw.msg import LabelNames
+from std_msgs.msg import Header
 from std_srvs.srv import Trigger
 from tf2_msgs.msg import TFMessage
 
@@ -61,8 +62,8 @@ def test_camera(ros):
     camera = FakeCamera(ros, 'front', intrinsics=Intrinsics(width=64, height=48))
     heard = {name: ros.listen(kind, f'/front/{name}', SENSOR) for name, kind in
              {'image': Image, 'depth': Image, 'camera_info': CameraInfo, 'labels': Image}.items()}
-    camera.wait_for_node()
-    ros.wait_for_subscribers(camera.labels)
+    for publisher in (camera.image, camera.depth, camera.camera_info, camera.labels):
+        ros.wait_for_subscribers(publisher)
     rng = np.random.default_rng(1)
     image = rng.integers(0, 255, (48, 64, 3), dtype=np.uint8)
     depth = rng.random((48, 64))
@@ -77,6 +78,16 @@ def test_camera(ros):
     late = ros.listen(LabelNames, '/front/label_names', LATCHED)
     wait_until(lambda: late)
     assert (list(late[0].ids), late[0].names, list(late[0].scores)) == ([300], ['mug'], [0.5])
+
+
+def test_who_was_met_hears_what_is_sent_once(server, ros):
+    for n in range(20):
+        heard = server.listen(Header, f'/once_{n}', SENSOR)
+        publisher = ros.publisher(Header, f'/once_{n}', SENSOR)
+        ros.wait_for_subscribers(publisher)
+        ros.meet()
+        publisher.publish(Header())
+        wait_until(lambda: heard, 5, f'message {n}')
 
 
 def test_image_encodings():

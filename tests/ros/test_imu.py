@@ -115,6 +115,7 @@ class Robot:
         self.picture = render(DESK, MAP_FROM_BASE @ BASE_FROM_CAMERA, SMALL)
         self.picture.depth[:] += self._noise.normal(size=self.picture.depth.shape) * depth_sigma(self.picture.depth)
         rig.ros.wait_for_subscribers(self.imu)
+        rig.until_usable(self.look, 'camera')
 
     def look(self):
         self.rig.show(self.camera, self.picture, NAMES)

@@ -61,6 +61,7 @@ def ago(seconds):
 
 def test_without_a_fault_there_is_an_answer(rig):
     """So that no refusal below is for want of something else."""
+    rig.until_usable(lambda: rig.show(rig.camera('fine')), 'fine')
     answer = ask(rig, 'fine')
     assert answer.status == GoalStatus.STATUS_SUCCEEDED
     assert_desk_answered(answer)
