@@ -13,6 +13,7 @@ Images are numpy arrays; times are builtin_interfaces Time, or seconds; what is 
 """
 
 import array
+import collections
 import dataclasses
 import os
 import pathlib
@@ -97,6 +98,7 @@ class Ros:
         self._thread = threading.Thread(target=self._spin, daemon=True)
         self._thread.start()
         self._clients = {}
+        self._feedback = collections.defaultdict(list)  # by goal id
         self._is_unknown = False  # whether something was made here since `meet`
 
     def _spin(self):
@@ -188,6 +190,10 @@ class Ros:
         """The (one) action client of this name."""
         if name not in self._clients:
             self._clients[name] = ActionClient(self.node, AskSpatial, name)
+            # The action client's own feedback ends with the result, although the two travel apart and either may come first.
+            self.node.create_subscription(
+                AskSpatial.Impl.FeedbackMessage, f'{name}/_action/feedback',
+                lambda m: self._feedback[bytes(m.goal_id.uuid)].append(m.feedback), RELIABLE)
             self._is_unknown = True
         return self._clients[name]
 
@@ -208,14 +214,12 @@ class Ros:
         if 'stamp' in fields:
             fields['stamp'] = stamp(fields['stamp'])
         self.wait_for_action(action, timeout)
-        feedback = []
         goal = AskSpatial.Goal(question=question, **fields)
-        future = self.spinning(lambda: self.action(action).send_goal_async(
-            goal, feedback_callback=lambda message: feedback.append(message.feedback)))
+        future = self.spinning(lambda: self.action(action).send_goal_async(goal))
         handle = wait_for(future, timeout, 'the reply to the goal')
         if not handle.accepted:
             raise GoalRejected(question)
-        return Goal(self, handle, feedback)
+        return Goal(self, handle, self._feedback[bytes(handle.goal_id.uuid)])
 
     def ask(self, question, *, timeout=30.0, **fields):
         """Asks and waits: (status, result, feedback). `fields` as for `send`."""

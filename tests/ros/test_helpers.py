@@ -39,6 +39,7 @@ def server():
 
 def test_ask(server, ros):
     status, result, feedback = ros.ask('echo', deadline=2.5)
+    wait_until(lambda: len(feedback) == 3)
     assert (status, result.text, [f.step for f in feedback]) == (GoalStatus.STATUS_SUCCEEDED, 'echo 2', [0, 1, 2])
     assert ros.ask('abort').status == GoalStatus.STATUS_ABORTED
     with pytest.raises(GoalRejected):

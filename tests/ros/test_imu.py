@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 from action_msgs.msg import GoalStatus
 from diagnostic_msgs.msg import DiagnosticArray
-from helpers import ROOT, SENSOR, Repeat, stamp
+from helpers import ROOT, SENSOR, Repeat, stamp, wait_until
 from scenes import DESK, OPTICAL, SMALL, depth_sigma, heard, quaternion, refusal, render, running_node, transform
 from sensor_msgs.msg import Imu
 from spatialclaw.action import AskSpatial
@@ -145,6 +145,8 @@ class Robot:
 
     def answered(self):
         answer = self.rig.ros.ask('Which way is up?', answer_kind=AskSpatial.Goal.ANSWER_TEXT)
+        if answer.status == GoalStatus.STATUS_SUCCEEDED:  # feedback and result travel apart: either may come first
+            wait_until(lambda: any(f.stage == AskSpatial.Feedback.STAGE_ANSWER for f in answer.feedback), 5, 'the last feedback')
         output = '\n'.join(f.output for f in answer.feedback if f.stage == AskSpatial.Feedback.STAGE_OBSERVE)
         assert answer.status == GoalStatus.STATUS_SUCCEEDED, f'{refusal(answer.result)}\n{output}'
         told = [json.loads(line.removeprefix('TOLD ')) for line in output.splitlines() if line.startswith('TOLD ')]
