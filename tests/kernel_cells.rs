@@ -474,6 +474,23 @@ fn memory_bombs_end_and_leave_room() {
 }
 
 #[test]
+fn a_tool_asks_for_room_before_it_measures_something_large() {
+    const MAX_MEMORY_BYTES: usize = 24 << 20;
+    on_kernel_thread(|| {
+        let mut bench = Bench::with(|context| context.limits.max_memory_bytes = MAX_MEMORY_BYTES);
+        bench.prints("let largest = max(Scene.objects(), #{key: |o| o.n_pixels});");
+        let report = bench.run("largest.center");
+        let CellStatus::LimitReached(error) = &report.status else { panic!("{:?}", report.status) };
+        assert!(
+            error.message.contains(" points takes ") && error.message.contains(" MiB more than may be held"),
+            "{error:?}"
+        );
+        assert!(report.memory.peak_bytes <= MAX_MEMORY_BYTES, "{:?}", report.memory);
+        assert_eq!(bench.run("largest.n_pixels > 100000").value.as_deref(), Some("bool true"));
+    });
+}
+
+#[test]
 fn values_nested_without_end_do_not_end_the_process() {
     on_kernel_thread(|| {
         let mut bench = Bench::new();

@@ -34,6 +34,9 @@ pub struct Prepared {
 }
 
 impl Prepared {
+    /// Bytes that preparing takes for each point of the cloud, most of them for a moment only.
+    pub const BYTES_PER_POINT: usize = 256;
+
     /// Prepares a cloud; `what` names it in the error. The cloud's frame must have +z up.
     ///
     /// # Errors

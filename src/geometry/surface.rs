@@ -87,9 +87,8 @@ impl Surface {
             let ring = preparation.rings.get(*index).copied().unwrap_or_default();
             (keep_outliers || !ring.is_outlier) && (ring.is_rim || index.is_multiple_of(stride))
         };
-        let points = on_all_cores(preparation.rings.len(), |index| {
-            Some(index).filter(is_kept).and_then(|index| preparation.point(index))
-        });
+        let kept: Vec<usize> = (0..preparation.rings.len()).filter(is_kept).collect();
+        let points = on_all_cores(kept.len(), |at| kept.get(at).and_then(|index| preparation.point(*index)));
         let points: Vec<SurfacePoint> = points.into_iter().flatten().collect();
         if points.len() < MIN_POINTS {
             return Err(too_few(points.len()));

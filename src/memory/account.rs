@@ -32,12 +32,19 @@ static ALLOCATOR: ChargingAllocator = ChargingAllocator;
 
 /// What blocks point to. It is never freed, because a block may outlive its account's last user; a slot whose blocks have all been
 /// given back is used again.
-#[derive(Default)]
 struct Slot {
     bytes: AtomicI64,
     n_allocations: AtomicU64,
     peak_bytes: AtomicI64,
+    max_bytes: AtomicI64,
 }
+
+const NEW: Slot = Slot {
+    bytes: AtomicI64::new(0),
+    n_allocations: AtomicU64::new(0),
+    peak_bytes: AtomicI64::new(0),
+    max_bytes: AtomicI64::new(i64::MAX),
+};
 
 /// Slots without a user.
 static IDLE: Mutex<Vec<&'static Slot>> = Mutex::new(Vec::new());
@@ -78,10 +85,11 @@ impl Account {
         let free = idle.iter().position(|slot| slot.bytes.load(Ordering::Relaxed) == 0);
         let slot: &'static Slot = match free {
             Some(at) => idle.swap_remove(at),
-            None => Box::leak(Box::new(Slot::default())),
+            None => Box::leak(Box::new(NEW)),
         };
         slot.n_allocations.store(0, Ordering::Relaxed);
         slot.peak_bytes.store(0, Ordering::Relaxed);
+        slot.max_bytes.store(i64::MAX, Ordering::Relaxed);
         Account { owner: Arc::new(Owner { slot }) }
     }
 
@@ -95,6 +103,11 @@ impl Account {
     pub fn held_bytes(&self) -> usize {
         let own = if self.is_current() { BYTES.try_with(Cell::get).unwrap_or(0) } else { 0 };
         usize::try_from(self.owner.slot.bytes.load(Ordering::Relaxed) + own).unwrap_or(0)
+    }
+
+    /// What [`has_room`] goes by; the account itself refuses nothing.
+    pub fn set_max_bytes(&self, max_bytes: usize) {
+        self.owner.slot.max_bytes.store(i64::try_from(max_bytes).unwrap_or(i64::MAX), Ordering::Relaxed);
     }
 
     /// Starts looking for the peak anew.
@@ -128,6 +141,17 @@ impl Default for Account {
 #[must_use]
 pub fn outside() -> Entered<'static> {
     enter(None)
+}
+
+/// Whether the account that the current thread works for may take `n_bytes` more; true when it works for none. To be asked before a single
+/// step takes much: what counts bytes between the steps would see it too late.
+#[must_use]
+pub fn has_room(n_bytes: usize) -> bool {
+    current().is_none_or(|slot| {
+        let held = slot.bytes.load(Ordering::Relaxed).saturating_add(BYTES.try_with(Cell::get).unwrap_or(0));
+        let wanted = i64::try_from(n_bytes).unwrap_or(i64::MAX);
+        held.saturating_add(wanted) <= slot.max_bytes.load(Ordering::Relaxed)
+    })
 }
 
 /// The account that a thread works for, so that threads it waits for can work for it as well.
@@ -346,6 +370,20 @@ mod tests {
         account.reset_peak();
         drop(vec![0u8; MIB]);
         assert!(account.peak_bytes().abs_diff(MIB) < 64 << 10, "{}", account.peak_bytes());
+    }
+
+    #[test]
+    fn there_is_room_up_to_the_most_and_without_an_account() {
+        let account = Account::new();
+        account.set_max_bytes(4 << 20);
+        assert!(has_room(1 << 40));
+        let entered = account.enter();
+        assert!(has_room(3 << 20));
+        let held = vec![0u8; 2 << 20];
+        assert!(!has_room(3 << 20) && has_room(1 << 20));
+        drop(held);
+        assert!(has_room(3 << 20));
+        drop(entered);
     }
 
     #[test]

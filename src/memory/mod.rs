@@ -7,4 +7,4 @@
 mod account;
 pub mod parallel;
 
-pub use account::{Account, Entered, outside};
+pub use account::{Account, Entered, has_room, outside};

@@ -9,12 +9,14 @@ use super::{PointsValue, ValueSpec};
 use crate::{
     answer::Evidence,
     array::Arr,
+    error_code::ErrorCode,
     geometry::{
         GeometryError, PixelBox, PoseSigma, Prepared, Quantity, UprightBox,
         motion::Sight,
         occlusion::{HiddenEnd, OutlinePoint, hidden_ends},
         surroundings::Surroundings,
     },
+    memory,
     scene::{FrameId, LabelImage},
     tools::{Library, RhaiResult, ToolError, arguments::list_of_point},
 };
@@ -217,6 +219,15 @@ impl ObjectValue {
     /// # Errors
     /// `TOO_FEW_PIXELS`, naming the object.
     pub fn prepared(&self) -> Result<&Prepared, ToolError> {
+        let n_bytes = self.points.cloud.len().saturating_mul(Prepared::BYTES_PER_POINT);
+        if self.prepared.get().is_none() && !memory::has_room(n_bytes) {
+            let (name, n_points, mib) = (self.name(), self.points.cloud.len(), n_bytes.div_ceil(1 << 20));
+            let message = format!(
+                "to measure {name} with its {n_points} points takes {mib} MiB more than may be held; set what is large and no longer \
+                 needed to (), or measure a part of it"
+            );
+            return Err(ToolError::new(ErrorCode::BudgetExceeded, message));
+        }
         let prepared = self.prepared.get_or_init(|| Prepared::of(&self.points.cloud, "the object"));
         prepared.as_ref().map_err(|error| named(error.clone(), &self.name()))
     }
