@@ -75,6 +75,13 @@ fn words_of_python_and_text_work() {
         ("#{a: [1]} != #{a: [2]}", "bool true"),
         ("[1, 2] in [[1, 2]]", "bool true"),
         ("#{a: [1, \"x\"]}.to_json()", "string \"{\\\"a\\\":[1,\\\"x\\\"]}\""),
+        (
+            "[True, (), np.nan, \"a\\n\", {\"k\": 2.5}].to_json()",
+            "string \"[true,null,null,\\\"a\\\\n\\\",{\\\"k\\\":2.5}]\"",
+        ),
+        ("#{a: array([[1.5, 2.0], [3.0, 4.0]])}.to_json()", "string \"{\\\"a\\\":[[1.5,2.0],[3.0,4.0]]}\""),
+        ("(array([1, 5]) > 2).to_json()", "string \"[false,true]\""),
+        ("parse_json(#{d: tools.Geometry.height(Scene.find(\"mug\"))}.to_json()).d.unit", "string \"m\""),
         ("parse_json(`{\"a\": [1, 2]}`).a", "list [1, 2]"),
         ("let t = \"a-b\"; t.replace(\"-\", \"+\")", "string \"a+b\""),
         ("\"a,b\".split(\",\")", "list of 2: the string \"a\", the string \"b\""),
@@ -446,6 +453,7 @@ fn memory_bombs_end_and_leave_room() {
             "let s = \"a \" * 1000000; s.split(\" \")",
             "let s = \"a \" * 2000000; s.to_chars()",
             "let q = \"[1,\" * 1000000; parse_json(q)",
+            "let z = zeros(600000); [z, z, z, z, z, z, z, z, z, z, z, z, z, z].to_json()",
             "let f = |x| x; loop { f = f.curry(f); }",
             "try { let s = \"x\"; loop { s += s; } } catch (e) { } 1",
         ];

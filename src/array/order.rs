@@ -103,9 +103,9 @@ pub fn unique(values: &[f64]) -> Unique {
 /// Where each of `wanted` would be put into the ascending `sorted`, before equal values or after them.
 pub fn searchsorted(sorted: &[f64], wanted: f64, is_after: bool) -> usize {
     sorted.partition_point(|value| match order(value, &wanted) {
-        std::cmp::Ordering::Less => true,
+        Ordering::Less => true,
         Ordering::Equal => is_after,
-        std::cmp::Ordering::Greater => false,
+        Ordering::Greater => false,
     })
 }
 

@@ -7,7 +7,7 @@ use rhai::{
     packages::{Package, StandardPackage},
 };
 
-use super::{Limits, builtins, guards, meter::Meter, plain_values};
+use super::{Limits, builtins, guards, json, meter::Meter, plain_values};
 use crate::{
     memory,
     tools::{self, Library, Session},
@@ -105,6 +105,7 @@ fn shared_modules() -> &'static [Shared<Module>; 3] {
         let _outside = memory::outside();
         let mut library = Library::default();
         plain_values::register(&mut library);
+        json::register(&mut library);
         guards::register(&mut library);
         builtins::register(&mut library);
         tools::register(&mut library);

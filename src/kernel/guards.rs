@@ -3,7 +3,7 @@
 
 use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map, NativeCallContext};
 
-use super::{engine::CLOSED, meter::Meter, nesting};
+use super::{builtins::room, engine::CLOSED, meter::Meter, nesting};
 use crate::tools::{Host, Library, RhaiResult, ToolError};
 
 /// Bytes of one [`Dynamic`].
@@ -133,11 +133,11 @@ fn guard_strings(library: &mut Library) {
         split_into(&*Meter::of(&context)?, text, by.encode_utf8(&mut [0; 4]), usize::MAX, true)
     });
     library.register_fn("to_chars", |context: NativeCallContext, text: &mut ImmutableString| -> RhaiResult<Array> {
-        Meter::of(&context)?.require_room(text.len().saturating_mul(DYNAMIC_BYTES))?;
+        room(&context, text.len().saturating_mul(DYNAMIC_BYTES))?;
         Ok(text.chars().map(Dynamic::from).collect())
     });
     library.register_fn("parse_json", |context: NativeCallContext, text: ImmutableString| -> RhaiResult<Dynamic> {
-        Meter::of(&context)?.require_room(text.len().saturating_mul(LIST_ITEM_BYTES))?;
+        room(&context, text.len().saturating_mul(LIST_ITEM_BYTES))?;
         serde_json::from_str(&text).map_err(|error| ToolError::argument(format!("this is no JSON: {error}")).into())
     });
     library
@@ -207,11 +207,11 @@ fn split_at(
 fn guard_lists(library: &mut Library) {
     library
         .register_fn("+", |context: NativeCallContext, a: Array, b: Array| -> RhaiResult<Array> {
-            Meter::of(&context)?.require_room(a.len().saturating_add(b.len()).saturating_mul(DYNAMIC_BYTES))?;
+            room(&context, a.len().saturating_add(b.len()).saturating_mul(DYNAMIC_BYTES))?;
             Ok(a.into_iter().chain(b).collect())
         })
         .register_fn("+=", |context: NativeCallContext, a: &mut Array, b: Array| -> RhaiResult<()> {
-            Meter::of(&context)?.require_room(a.len().saturating_add(b.len()).saturating_mul(2 * DYNAMIC_BYTES))?;
+            room(&context, a.len().saturating_add(b.len()).saturating_mul(2 * DYNAMIC_BYTES))?;
             a.extend(b);
             Ok(())
         });
@@ -220,7 +220,7 @@ fn guard_lists(library: &mut Library) {
         |context: NativeCallContext, list: &mut Array, n: i64, with: Dynamic| -> RhaiResult<()> {
             if count(n) > list.len() {
                 let each = nesting::copied_bytes(&with);
-                Meter::of(&context)?.require_room((count(n) - list.len()).saturating_mul(each))?;
+                room(&context, (count(n) - list.len()).saturating_mul(each))?;
                 list.resize(count(n), with);
             }
             Ok(())

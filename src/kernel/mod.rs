@@ -10,6 +10,7 @@ mod cell_error;
 mod engine;
 mod guards;
 mod habits;
+mod json;
 mod meter;
 mod nearest_name;
 mod nesting;

@@ -3,7 +3,7 @@
 
 use rhai::{Array, Dynamic, FnPtr, ImmutableString, Map, NativeCallContext};
 
-use super::{builtins::Dict, meter::Meter, nesting};
+use super::{builtins::Dict, nesting};
 use crate::{
     array::Bools,
     tools::{Library, RhaiResult, ToolError},
@@ -36,21 +36,11 @@ pub fn register(library: &mut Library) {
         .register_fn("==", |context: NativeCallContext, a: Map, b: Map| maps_equal(&context, &a, &b))
         .register_fn("!=", |context: NativeCallContext, a: Map, b: Map| {
             maps_equal(&context, &a, &b).map(|equal| !equal)
-        })
-        .register_fn("to_json", |context: NativeCallContext, map: &mut Map| -> RhaiResult<String> {
-            if map.values().any(nesting::is_too_deep) {
-                return too_deep();
-            }
-            let n_bytes = map.iter().fold(0usize, |n, (key, item)| {
-                n.saturating_add(key.len()).saturating_add(nesting::text_bytes(item, nesting::MAX_DEPTH))
-            });
-            Meter::of(&context)?.require_text(n_bytes)?;
-            serde_json::to_string(&Dynamic::from(map.clone()))
-                .map_err(|error| ToolError::argument(format!("this map has no JSON: {error}")).into())
         });
 }
 
-fn too_deep<T>() -> RhaiResult<T> {
+/// The refusal of what recursion must not walk.
+pub fn too_deep<T>() -> RhaiResult<T> {
     Err(ToolError::argument(format!("the value is nested deeper than {} lists; keep lists flat", nesting::MAX_DEPTH))
         .into())
 }

@@ -23,12 +23,17 @@ pub fn room(context: &NativeCallContext<'_>, n_bytes: usize) -> RhaiResult<()> {
 /// Items that a range may be written out to.
 pub const MAX_RANGE: i64 = 1_000_000;
 
+/// A copy of a list.
+pub fn copied(context: &NativeCallContext<'_>, list: &Array) -> RhaiResult<Array> {
+    // Twice: what is made of the items grows beside the copy.
+    room(context, list.iter().fold(0usize, |n, item| n.saturating_add(nesting::copied_bytes(item))).saturating_mul(2))?;
+    Ok(list.clone())
+}
+
 /// The items of a list, dict (its keys), text, range, or of a value with a length and an index.
 pub fn items_of(context: &NativeCallContext<'_>, value: &Dynamic) -> RhaiResult<Array> {
     if let Some(list) = value.read_lock::<Array>() {
-        let n_bytes = list.iter().fold(0usize, |n, item| n.saturating_add(nesting::copied_bytes(item)));
-        room(context, n_bytes.saturating_mul(2))?;
-        return Ok(list.clone());
+        return copied(context, &list);
     }
     if let Some(text) = value.read_lock::<ImmutableString>() {
         room(context, text.len().saturating_mul(LETTER_BYTES))?;

@@ -4,7 +4,7 @@ use rhai::{Array, Dynamic, FnPtr, INT, Map, NativeCallContext};
 
 use super::{
     dict::Keys,
-    items::{call, items_of, range_of, room, truth},
+    items::{call, copied, items_of, range_of, room, truth},
     mistake,
 };
 use crate::{
@@ -174,10 +174,7 @@ fn register_changes(library: &mut Library) {
             }
             Ok(())
         })
-        .register_fn("copy", |context: NativeCallContext, list: &mut Array| -> RhaiResult<Array> {
-            room(&context, list.iter().fold(0usize, |n, item| n.saturating_add(nesting::copied_bytes(item))))?;
-            Ok(list.clone())
-        })
+        .register_fn("copy", |context: NativeCallContext, list: &mut Array| copied(&context, list))
         .register_fn("copy", |map: &mut Map| map.clone());
     // By place in Rhai, by value in Python.
     library.register_fn("remove", |context: NativeCallContext, list: &mut Array, item: Dynamic| -> RhaiResult<()> {

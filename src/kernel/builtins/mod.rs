@@ -17,6 +17,7 @@ mod texts;
 use crate::tools::{Library, RhaiResult, ToolError};
 
 pub use dict::{Dict, Dicts};
+pub use items::room;
 
 /// Makes them known.
 pub fn register(library: &mut Library) {

@@ -6,12 +6,11 @@ use rhai::{Array, Dynamic, EvalAltResult, FnPtr, ImmutableString, Map, NativeCal
 
 use super::{
     Dict,
-    items::{call, items_of, room},
+    items::{call, copied, items_of},
     mistake,
 };
 use crate::{
     array::order::try_sorted,
-    kernel::nesting,
     tools::{
         Library, RhaiResult,
         arguments::{describe, number},
@@ -26,12 +25,13 @@ const MAX_DEPTH: usize = 8;
 pub fn register(library: &mut Library) {
     library
         .register_fn("sort", |context: NativeCallContext, list: &mut Array| -> RhaiResult<()> {
-            *list = sorted(items_of_list(&context, list)?, &context, &Options::default())?;
+            // Of a copy: a list that cannot be sorted stays as it is.
+            *list = sorted(copied(&context, list)?, &context, &Options::default())?;
             Ok(())
         })
         .register_fn("sort", |context: NativeCallContext, list: &mut Array, options: Map| -> RhaiResult<()> {
             let options = Options::of(&options, &["key", "reverse"])?;
-            *list = sorted(items_of_list(&context, list)?, &context, &options)?;
+            *list = sorted(copied(&context, list)?, &context, &options)?;
             Ok(())
         });
     of_type::<Dict>(library);
@@ -59,12 +59,6 @@ fn of_type<T: Variant + Clone>(library: &mut Library) {
                 extreme(name, wanted, items_of(&context, &Dynamic::from(items))?, &context, &options)
             });
     }
-}
-
-/// A copy: a list that cannot be sorted stays as it is.
-fn items_of_list(context: &NativeCallContext<'_>, list: &Array) -> RhaiResult<Array> {
-    room(context, list.iter().fold(0usize, |n, item| n.saturating_add(nesting::copied_bytes(item))))?;
-    Ok(list.clone())
 }
 
 #[derive(Default)]

@@ -20,6 +20,7 @@ use self::{
 use super::{
     Session, ToolError,
     arguments::{describe, names},
+    measure::outline_of,
     sam3,
     values::{
         FrameValue, MaskValue, PerFrameMaskValue, PictureValue, ReconstructionValue,
@@ -172,7 +173,12 @@ fn sightings(
         let core = MaskValue { mask: if is_enough { core } else { whole.mask.clone() }, ..whole.clone() };
         let core = MaskValue { mask: confident_part(&core, min_confidence), ..core };
         let map = reconstruction.points.map(at)?;
-        found.push(Sighting { frame: frame.clone(), core: map.under(&core)?.cloud, whole: map.under(&whole)?.cloud });
+        found.push(Sighting {
+            frame: frame.clone(),
+            core: map.under(&core)?.cloud,
+            whole: map.under(&whole)?.cloud,
+            around: outline_of(frame.view(), &whole.mask).around,
+        });
     }
     found.sort_by_key(|sighting| sighting.frame.view().stamp);
     Ok(found)

@@ -8,7 +8,8 @@ use crate::{
         PointCloud,
         boxes::upright_box,
         footprint::{convex_hull, smallest_rectangle},
-        motion,
+        motion::{self, Sight},
+        surroundings::Surroundings,
     },
     tools::values::FrameValue,
 };
@@ -32,6 +33,8 @@ pub struct Sighting {
     pub core: PointCloud,
     /// All its points.
     pub whole: PointCloud,
+    /// What the image measured beside it.
+    pub around: Option<Surroundings>,
 }
 
 /// Where a moving thing was.
@@ -201,8 +204,11 @@ fn has_moved(sightings: &[Sighting], places: &[Place], pooled: &[[f64; 3]]) -> (
     if distance_m < MIN_MOVE_M || distance_m <= MOVING_SHARE * diagonal_m {
         return (false, None);
     }
-    let cloud_of = |index: usize| sightings.iter().find(|s| s.frame.index() == index).map(|s| &s.whole);
-    let (Some(earlier), Some(later)) = (cloud_of(from.index), cloud_of(to.index)) else { return (true, None) };
+    let sight_of = |index: usize| {
+        let sighting = sightings.iter().find(|sighting| sighting.frame.index() == index)?;
+        Some(Sight { cloud: &sighting.whole, around: sighting.around.as_ref() })
+    };
+    let (Some(earlier), Some(later)) = (sight_of(from.index), sight_of(to.index)) else { return (true, None) };
     match motion::displacement(earlier, later, MIN_MOVE_M) {
         Ok(found) => (found.moved.holds, None),
         Err(error) => (true, Some(format!("the move could not be confirmed: {error}"))),

@@ -39,6 +39,7 @@ pub const SPEC: ValueSpec = ValueSpec {
         (".source .how", "\"tf\", \"imu\" or \"ransac\"; in words"),
         (".agrees", "whether every other source that knows agrees within 3 sigma"),
         (".checks", "list of #{source, angle, sigma, agrees} of the other sources, radians"),
+        (".missing", "list of text: which source says nothing, and why"),
         (".in_frame(name)", "[x, y, z]: up in another frame"),
         (".frame", "the fixed frame"),
     ],
@@ -86,6 +87,9 @@ pub fn register(library: &mut Library) {
                 Dynamic::from(map)
             };
             g.checks.iter().map(check).collect::<Array>()
+        })
+        .register_get("missing", |g: &mut GravityValue| {
+            g.missing.iter().map(|why| Dynamic::from(why.clone())).collect::<Array>()
         })
         .register_fn("in_frame", |context: NativeCallContext, g: &mut GravityValue, frame: &str| -> RhaiResult<Arr> {
             Ok(list_of_point(&Point3::from(up_in(&*Session::of(&context)?, g, frame)?)))
