@@ -44,8 +44,8 @@ TF_PERIOD_SECS = 0.02
 LENS = Intrinsics(camera.WIDTH_PX, camera.HEIGHT_PX, camera.FOCAL_PX, camera.FOCAL_PX, camera.CX_PX, camera.CY_PX)
 REPLY = "**Purpose**\n{purpose}\n\n**Reasoning**\nThe simulator judges.\n\n**Next Goal**\nNone.\n\n**Code**\n```rhai\n{code}\n```\n"
 
-# In 1, 12 and 20 things hide the foot of others or an edge of the table; any others do, such as SPATIALCLAW_TRUTH_SEEDS=9-40.
-SEEDS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 12, 20)
+# In 1 and 20 things hide the foot of others or an edge of the table; any others do, such as SPATIALCLAW_TRUTH_SEEDS=9-40.
+SEEDS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 20)
 
 
 class Cases(ShapeCases, PlaceCases, PassageCases):
