@@ -4,7 +4,8 @@
 //! one thing's points that lie over the other's visible footprint, whichever share is larger. *At what height* they meet is judged by
 //! the other's surface over or close around the footprint, because the spot beneath is hidden. What stands within walls is *inside*,
 //! not on top, although it touches the bottom: walls are what rises beside a thing all around its middle. The placement of a view is common to all
-//! it shows, so it counts only between things of different views.
+//! it shows, so it counts only between things of different views. A foot that something nearer covers is not seen, nor is what lies beneath it:
+//! then "not on" is clear only when the thing cannot reach the other, which is seen to end before it.
 
 use nalgebra::{Point3, Vector3};
 
@@ -39,17 +40,18 @@ const INSIDE_SHARE: f64 = 0.7;
 const MIN_BESIDE: usize = 12;
 
 /// Whether `a` rests on `b`: its bottom touches `b`'s visible surface beneath or beside `a`'s footprint. The margin is what is left of the
-/// tolerance, `max(3 sigma, 2 cm)`; where the footprints are apart, the distance between them, negative.
+/// tolerance, `max(3 sigma, 2 cm)`; where the footprints are apart, the distance between them, negative. Where `a`'s foot is covered by
+/// something else and may reach `b`, or what of `b` is hidden, "not on" is not clear.
 ///
 /// # Errors
 /// [`GeometryError::NotMeasurable`] when the margin is not finite.
 pub fn on_top_of(a: &Prepared, b: &Prepared) -> Result<Relation, GeometryError> {
     if let Some(apart) = apart(a, b)? {
-        return Ok(apart);
+        return a.unless_hidden(b, a.bottom_m() - b.top.value_m, apart);
     }
     let contact = match Contact::of(a, b) {
         Ok(contact) => contact,
-        Err(unseen) => return unseen.relation(),
+        Err(unseen) => return a.unless_hidden(b, a.bottom_m() - b.top.value_m, unseen.relation()?),
     };
     let rise_m = (ENCLOSED_SHARE * a.upright.height.value()).max(3.0 * contact.sigma_m).max(LEAST_ENCLOSED_M);
     let touches = contact.gap_m.abs() < contact.tolerance_m;
@@ -59,7 +61,8 @@ pub fn on_top_of(a: &Prepared, b: &Prepared) -> Result<Relation, GeometryError> 
     }
     let basis =
         format!("bottom is {:+.3} m from the surface beneath, tolerance {:.3} m", contact.gap_m, contact.tolerance_m);
-    relation(contact.tolerance_m - contact.gap_m.abs(), contact.sigma_m, basis)
+    let found = relation(contact.tolerance_m - contact.gap_m.abs(), contact.sigma_m, basis)?;
+    if found.holds { Ok(found) } else { a.unless_hidden(b, contact.gap_m, found) }
 }
 
 /// The candidate whose surface `a` touches from above, be it as [`on_top_of`] or as the bottom of a container: the one with the smallest
@@ -145,6 +148,26 @@ pub fn under(a: &Prepared, b: &Prepared) -> Result<Relation, GeometryError> {
 impl Prepared {
     fn bottom_m(&self) -> f64 {
         -self.bottom.value_m
+    }
+
+    /// The verdict that it does not rest on the other, unless what is hidden may do so: the foot is covered, may reach down over `gap_m`,
+    /// and the other is not seen to end before it.
+    fn unless_hidden(&self, other: &Prepared, gap_m: f64, apart: Relation) -> Result<Relation, GeometryError> {
+        let Some(foot) = &self.hidden_foot else { return Ok(apart) };
+        let tolerance_m = (3.0 * sigma_between(self, &self.bottom, other, &other.top)).max(LEAST_TOLERANCE_M);
+        let may_reach = gap_m > -tolerance_m && gap_m - foot.reach_m < tolerance_m;
+        let middle = [self.upright.center_m.x, self.upright.center_m.y];
+        let goes_on = other.most_inside_m(middle).is_none_or(|inside_m| inside_m > -LEAST_TOLERANCE_M);
+        let level_m = self.bottom_m() - gap_m + tolerance_m;
+        if !(may_reach && goes_on) || self.is_enclosed_above(level_m) {
+            return Ok(apart);
+        }
+        let basis = format!(
+            "{}, but its foot is covered by {} and may stand on it behind that; move the camera or what covers it",
+            apart.basis, foot.by
+        );
+        let (margin_m, sigma_m) = (apart.margin.value(), apart.margin.sigma());
+        relation(margin_m, sigma_m.max(margin_m.abs()), basis)
     }
 
     /// One standard deviation of where the visible surface ends sideways.

@@ -2,7 +2,7 @@
 
 use nalgebra::Point3;
 
-use super::{GeometryError, Quantity, Unit, UprightBox, distance::DistanceMeasurement};
+use super::{GeometryError, Prepared, Quantity, Unit, UprightBox, distance::DistanceMeasurement};
 
 /// Horizontal distance from the footprint of `a` to the nearest edge of `surface`'s footprint, from inside. Negative where `a`
 /// overhangs. The edge is that of the convex outline of what is visible; whether it is a real edge or the end of the view is for
@@ -46,9 +46,17 @@ pub fn distance_to_edge(a: &UprightBox, surface: &UprightBox) -> Result<Distance
     })
 }
 
+/// At most so far is the footprint of `a` from the nearest edge of a convex `surface`, parts of which may be hidden: the upper bound to
+/// [`distance_to_edge`], which is a lower one. Infinite when no end of the surface is seen, `None` when its image is not known.
+pub fn most_distant_edge_m(a: &UprightBox, surface: &Prepared) -> Option<f64> {
+    let inside_m = a.footprint_m.iter().map(|p| surface.most_inside_m(*p));
+    inside_m.reduce(|one, other| Some(one?.min(other?))).flatten()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::geometry::silhouette::tests::{COVER, TABLE, THING, block as seen_block, seen};
     use nalgebra::Matrix3;
     use proptest::prelude::*;
 
@@ -87,6 +95,38 @@ mod tests {
             distance_to_edge(&block(1.1, 0.0, 0.2, 0.1, 0.0), &table),
             Err(GeometryError::NotMeasurable(_))
         ));
+    }
+
+    /// What is told of a block that stands 0.2 m before the table's left edge: the lower and the upper bound.
+    fn bounds(cover: Option<[f64; 2]>) -> (f64, f64) {
+        let thing = seen_block([1.3, 0.25, 0.4], [0.1, 0.1, 0.3]);
+        let mut bodies = vec![(THING, thing)];
+        bodies.extend(cover.map(|[x, y]| (COVER, seen_block([x, y, 0.4], [0.1, 0.36, 0.2]))));
+        let (thing, table) = (seen(&bodies, THING, 1), seen(&bodies, TABLE, 1));
+        let least = distance_to_edge(thing.upright_box(), table.upright_box()).unwrap();
+        (least.distance.value(), most_distant_edge_m(thing.upright_box(), &table).unwrap())
+    }
+
+    #[test]
+    fn an_edge_that_is_seen_bounds_from_both_sides() {
+        for cover in [None, Some([1.1, -0.2]), Some([1.5, -0.2])] {
+            let (least_m, most_m) = bounds(cover);
+            assert!((least_m - 0.2).abs() < 0.01 && (most_m - 0.2).abs() < 0.015, "{cover:?}: {least_m} {most_m}");
+        }
+    }
+
+    #[test]
+    fn a_corner_behind_a_thing_is_not_the_end_of_the_table() {
+        let (least_m, most_m) = bounds(Some([1.1, 0.4]));
+        assert!(least_m < 0.1, "the visible part ends at the cover: {least_m}");
+        assert!(most_m > 0.19, "the table may go on: {most_m}");
+        // Somewhere else hidden, the bounds hold the truth all the same.
+        for x in [1.05, 1.1, 1.2] {
+            for y in [0.35, 0.4, 0.45] {
+                let (least_m, most_m) = bounds(Some([x, y]));
+                assert!(least_m < 0.21 && most_m > 0.19, "{x} {y}: {least_m} {most_m}");
+            }
+        }
     }
 
     proptest! {

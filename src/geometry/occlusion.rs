@@ -63,7 +63,7 @@ pub fn outline(
         for u in around.u_min_px..=around.u_max_px.min(width.saturating_sub(1)) {
             let Some(own_m) = depth.at(u, v).filter(|_| is_in(u, v)).map(f64::from) else { continue };
             let walker = Walker { depth, is_in: &is_in, own_m, noise, step_m: own_m * intrinsics.pixel_pitch_rad() };
-            let sides = [(1, 0), (-1, 0), (0, 1), (0, -1)].map(|step| walker.side(u, v, step));
+            let sides = [[1.0, 0.0], [-1.0, 0.0], [0.0, 1.0], [0.0, -1.0]].map(|step| walker.side(u, v, step));
             let is_outline = sides.iter().any(|side| *side != Side::Inside);
             if !is_outline {
                 continue;
@@ -83,26 +83,33 @@ pub fn outline(
     points.into_iter().step_by(stride).collect()
 }
 
+/// What lies beside a pixel of a thing.
 #[derive(Clone, Copy, Debug, PartialEq)]
-enum Side {
+pub(super) enum Side {
+    /// The thing itself.
     Inside,
+    /// What is behind or beside the thing.
     Ends,
+    /// A nearer surface, or the border of the image.
     Covered(Cover),
 }
 
-struct Walker<'a> {
-    depth: &'a DepthMap,
-    is_in: &'a dyn Fn(u32, u32) -> bool,
-    own_m: f64,
-    noise: &'a DepthNoise,
-    step_m: f64,
+pub(super) struct Walker<'a> {
+    pub(super) depth: &'a DepthMap,
+    pub(super) is_in: &'a dyn Fn(u32, u32) -> bool,
+    /// Depth of the thing at the pixel.
+    pub(super) own_m: f64,
+    pub(super) noise: &'a DepthNoise,
+    /// A pixel's width at that depth.
+    pub(super) step_m: f64,
 }
 
 impl Walker<'_> {
-    /// What lies beside a pixel of the thing.
-    fn side(&self, u: u32, v: u32, step: (i32, i32)) -> Side {
+    /// What lies beside a pixel of the thing; the larger part of a step is one pixel.
+    pub(super) fn side(&self, u: u32, v: u32, step_px: [f64; 2]) -> Side {
         let beside = |n: i32| {
-            let (u, v) = (u.checked_add_signed(step.0 * n)?, v.checked_add_signed(step.1 * n)?);
+            let [du, dv] = step_px.map(|part| (part * f64::from(n)).round() as i32);
+            let (u, v) = (u.checked_add_signed(du)?, v.checked_add_signed(dv)?);
             (u < self.depth.width_px() && v < self.depth.height_px()).then_some((u, v))
         };
         let Some((u1, v1)) = beside(1) else {

@@ -1,13 +1,17 @@
 //! A thing made ready to measure on, once: its prepared surface, its upright box and its ends. Preparation costs far more than any
 //! single question about it, so whoever asks several keeps it.
 
+use std::sync::OnceLock;
+
 use nalgebra::{Point3, Vector3};
 
 use super::{
     GeometryError, PointCloud, Quantity, Unit, UprightBox,
     boxes::{End, box_of, extent_along, farthest_along},
     distance::{DistanceMeasurement, between_surfaces},
+    seen_ends::SeenEnds,
     surface::{Surface, pose_variance},
+    surroundings::Surroundings,
 };
 
 /// Where a thing begins and ends along a direction.
@@ -23,6 +27,18 @@ pub struct Span {
     pub high_m: Point3<f64>,
 }
 
+/// Walls of what holds a thing are at most so far from its corners.
+const WALLS_WITHIN_M: f64 = 0.15;
+
+/// What covers the foot of a thing.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HiddenFoot {
+    /// The thing reaches lower than what is visible of it by this at most, metres; infinite at the border of the image.
+    pub reach_m: f64,
+    /// Name of what covers it.
+    pub by: String,
+}
+
 /// The visible surface of one thing from one view, prepared.
 #[derive(Clone, Debug)]
 pub struct Prepared {
@@ -31,6 +47,10 @@ pub struct Prepared {
     pub(super) top: End,
     /// Along -z: its value is minus the height.
     pub(super) bottom: End,
+    /// `None` when the whole foot is seen, or it is not known.
+    pub(super) hidden_foot: Option<HiddenFoot>,
+    around: Option<Surroundings>,
+    seen_ends: OnceLock<SeenEnds>,
 }
 
 impl Prepared {
@@ -49,7 +69,29 @@ impl Prepared {
                 .ok_or_else(|| GeometryError::NotMeasurable(format!("the points of {what} have no finite extent")))
         };
         let (top, bottom) = (end(Vector3::z())?, end(-Vector3::z())?);
-        Ok(Prepared { upright, top, bottom, surface })
+        Ok(Prepared { upright, top, bottom, surface, hidden_foot: None, around: None, seen_ends: OnceLock::new() })
+    }
+
+    /// The same with what its image shows around it, which tells what may be hidden; `name_of` names what is at a pixel, `None` standing
+    /// for the image's border.
+    #[must_use]
+    pub fn seen_in(self, around: &Surroundings, name_of: impl Fn(Option<(u32, u32)>) -> String) -> Prepared {
+        let hidden = around.hidden_foot(self.bottom.variance.sqrt());
+        let hidden_foot = hidden.map(|end| HiddenFoot { reach_m: end.reach_m, by: name_of(end.pixel) });
+        Prepared { hidden_foot, around: Some(around.clone()), ..self }
+    }
+
+    /// Whether something else rises above a level all around it: it lies in that.
+    pub(super) fn is_enclosed_above(&self, level_m: f64) -> bool {
+        let UprightBox { center_m, length, width, .. } = &self.upright;
+        let within_m = length.value().hypot(width.value()) / 2.0 + WALLS_WITHIN_M;
+        self.around.as_ref().is_some_and(|around| around.is_enclosed([center_m.x, center_m.y], within_m, level_m))
+    }
+
+    /// How far inside of its edge a place of the horizontal plane is at most, if it is convex; infinite where no end is seen.
+    pub(super) fn most_inside_m(&self, place: [f64; 2]) -> Option<f64> {
+        let around = self.around.as_ref()?;
+        Some(self.seen_ends.get_or_init(|| SeenEnds::of(&self.upright, around)).most_inside_m(place))
     }
 
     /// The smallest upright box.

@@ -8,7 +8,8 @@ use std::sync::Arc;
 use nalgebra::{Isometry3, Point3};
 
 use super::{
-    DepthMap, DepthNoise, Intrinsics, Mask, cloud::CameraPlacement, occlusion::MAX_SHADOW_PX, ray_grid::STEEPEST,
+    DepthMap, DepthNoise, Intrinsics, Mask, PixelBox, cloud::CameraPlacement, occlusion::MAX_SHADOW_PX,
+    ray_grid::STEEPEST,
 };
 
 /// Neighbouring pixels are looked at up to this far, however badly the camera is placed.
@@ -26,12 +27,14 @@ pub enum Glimpse {
 /// The depth image in which a thing was seen.
 #[derive(Clone, Debug)]
 pub struct Surroundings {
-    depth: DepthMap,
-    intrinsics: Intrinsics,
-    noise: DepthNoise,
-    camera_from_target: Isometry3<f64>,
-    /// Pixels of the thing without depth, as positions in the image, ascending.
-    holes: Arc<[u32]>,
+    pub(super) depth: DepthMap,
+    pub(super) intrinsics: Intrinsics,
+    pub(super) noise: DepthNoise,
+    pub(super) camera_from_target: Isometry3<f64>,
+    /// Where the thing's pixels are; `None` when it has none.
+    pub(super) within: Option<PixelBox>,
+    /// Whose they are in there, row-major.
+    own: Arc<[bool]>,
 }
 
 /// A place and how surely it is known.
@@ -56,14 +59,18 @@ impl Surroundings {
         noise: &DepthNoise,
         placement: &CameraPlacement,
     ) -> Surroundings {
-        let pixels = depth.depth_m().iter().zip(mask.as_slice()).zip(0u32..);
-        let holes = pixels.filter(|((depth_m, set), _)| **set && !depth_m.is_finite()).map(|(_, at)| at).collect();
+        let within = mask.bounding_box();
+        let own = within.map(|at| {
+            let rows = (at.v_min_px..=at.v_max_px).map(|v| (at.u_min_px..=at.u_max_px).map(move |u| (u, v)));
+            rows.flatten().map(|(u, v)| mask.contains(u, v)).collect()
+        });
         Surroundings {
             depth: depth.clone(),
             intrinsics: *intrinsics,
             noise: *noise,
             camera_from_target: placement.target_from_camera.inverse(),
-            holes,
+            within,
+            own: own.unwrap_or_default(),
         }
     }
 
@@ -79,7 +86,8 @@ impl Surroundings {
         let Some((u, v)) = self.intrinsics.project([in_camera.x, in_camera.y, z_m]) else { return Glimpse::Unknown };
         let (u, v) = (u.round() as i64, v.round() as i64);
         let Some(at) = self.position(u, v) else { return Glimpse::Unknown };
-        if self.holes.binary_search(&(at as u32)).is_ok() {
+        let has_depth = self.depth.depth_m().get(at).is_some_and(|depth_m| depth_m.is_finite());
+        if !has_depth && self.is_own(u, v) {
             return Glimpse::Unknown;
         }
         let reach_px = ((place.reach_rad / self.intrinsics.pixel_pitch_rad()).ceil() as i64).clamp(1, MAX_REACH_PX);
@@ -104,7 +112,16 @@ impl Surroundings {
         if is_covered || (is_blind && in_shadow()) { Glimpse::Unknown } else { Glimpse::SeenThrough }
     }
 
-    fn position(&self, u: i64, v: i64) -> Option<usize> {
+    /// Whether a pixel is the thing's own.
+    pub(super) fn is_own(&self, u: i64, v: i64) -> bool {
+        let Some(at) = self.within else { return false };
+        let (u_min, u_max) = (i64::from(at.u_min_px), i64::from(at.u_max_px));
+        let (v_min, v_max) = (i64::from(at.v_min_px), i64::from(at.v_max_px));
+        let is_within = (u_min..=u_max).contains(&u) && (v_min..=v_max).contains(&v);
+        is_within && self.own.get(((v - v_min) * (u_max - u_min + 1) + u - u_min) as usize) == Some(&true)
+    }
+
+    pub(super) fn position(&self, u: i64, v: i64) -> Option<usize> {
         let (width, height) = (i64::from(self.depth.width_px()), i64::from(self.depth.height_px()));
         ((0..width).contains(&u) && (0..height).contains(&v)).then(|| (v * width + u) as usize)
     }

@@ -44,19 +44,8 @@ TF_PERIOD_SECS = 0.02
 LENS = Intrinsics(camera.WIDTH_PX, camera.HEIGHT_PX, camera.FOCAL_PX, camera.FOCAL_PX, camera.CX_PX, camera.CY_PX)
 REPLY = "**Purpose**\n{purpose}\n\n**Reasoning**\nThe simulator judges.\n\n**Next Goal**\nNone.\n\n**Code**\n```rhai\n{code}\n```\n"
 
-# Chosen so that every known mistake shows; any others do, such as SPATIALCLAW_TRUTH_SEEDS=9-40.
+# In 1 and 20 things hide the foot of others or an edge of the table; any others do, such as SPATIALCLAW_TRUTH_SEEDS=9-40.
 SEEDS = (0, 1, 2, 3, 4, 5, 6, 7, 8, 20)
-
-# What is known to be wrong: why, and the seed, tool and subject of each case.
-KNOWN: dict[str, tuple[tuple[int, str, str], ...]] = {
-    "geometry/contact.rs: the lowest visible point counts as the bottom, although a thing close before it hides the foot": (
-        (1, "on_top_of", "crate table"), (1, "resting_on", "table"), (20, "on_top_of", "crate table"), (20, "resting_on", "table"),
-    ),
-    "tools/geometry/distances.rs: an edge of the table that a nearer thing hides counts as its end; only the image's border is looked at": (
-        (1, "distance_to_edge", "crate"),
-    ),
-}  # fmt: skip
-ALL_KNOWN = {case for cases in KNOWN.values() for case in cases}
 
 
 class Cases(ShapeCases, PlaceCases, PassageCases):
@@ -189,10 +178,6 @@ def _seeds() -> tuple[int, ...]:
     return tuple(range(first, end))
 
 
-def _subject(outcome: Outcome) -> tuple[int, str, str]:
-    return outcome[0], outcome[1].tool, outcome[1].about
-
-
 def _wrong(case: Case, told: dict[str, Any]) -> str:
     if "code" in told:
         return "" if _is_refused(told) else f"the cell failed: {told['message']}"
@@ -212,36 +197,9 @@ def _table(found: list[Outcome]) -> str:
     return "\n".join([f"\n{'tool':24} {'judged':>6} {'right':>6} {'refused':>8} {'wrong':>6}", *rows])
 
 
-def _mistakes(outcomes: list[Outcome]) -> dict[tuple[int, str, str], str]:
-    return {
-        _subject(outcome): f"seed {outcome[0]} {outcome[1].tool}: {outcome[1].about}: {outcome[3]}"
-        for outcome in outcomes
-        if outcome[3]
-    }
-
-
 def test_no_number_is_wrong(outcomes: list[Outcome]) -> None:
-    wrong = [text for subject, text in _mistakes(outcomes).items() if subject not in ALL_KNOWN]
+    wrong = [f"seed {seed} {case.tool}: {case.about}: {why}" for seed, case, _, why in outcomes if why]
     assert not wrong, "\n".join(wrong)
-
-
-@pytest.mark.parametrize(
-    "cases",
-    [
-        pytest.param(cases, marks=pytest.mark.xfail(reason=why, strict=True, raises=AssertionError))
-        for why, cases in KNOWN.items()
-    ],
-)
-def test_known_mistakes(outcomes: list[Outcome], cases: tuple[tuple[int, str, str], ...]) -> None:
-    if not {seed for seed, _, _ in cases} <= set(_seeds()):
-        pytest.xfail("not among the seeds of this run")
-    wrong = [text for subject, text in _mistakes(outcomes).items() if subject in cases]
-    assert not wrong, "\n".join(wrong)
-
-
-def test_known_mistakes_are_among_the_cases(outcomes: list[Outcome]) -> None:
-    seeds = set(_seeds())
-    assert {case for case in ALL_KNOWN if case[0] in seeds} <= {_subject(outcome) for outcome in outcomes}
 
 
 def test_every_tool_answers_most_of_the_time(outcomes: list[Outcome]) -> None:

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rhai::Dynamic;
 
 use crate::{
-    geometry::{PoseSigma, distance, edge},
+    geometry::{PoseSigma, Quantity, distance, edge},
     tools::{
         Session, ToolError,
         values::{MeasurementValue, ObjectValue, object::named},
@@ -53,10 +53,14 @@ pub fn distance_from(session: &Arc<Session>, origin: &Dynamic, a: &ObjectValue) 
 /// An edge this close to the image's border may be the end of the view.
 const BORDER_PX: f64 = 6.0;
 
-/// Horizontal distance to the nearest edge of the surface beneath.
+/// What may be hidden of the surface adds at most this share of the distance to its sigma, or [`MAX_HIDDEN_M`].
+const MAX_HIDDEN_SHARE: f64 = 0.05;
+const MAX_HIDDEN_M: f64 = 0.015;
+
+/// Horizontal distance to the nearest edge of the surface beneath. Sigma is widened where things may hide a little more of the surface.
 ///
 /// # Errors
-/// `NOT_MEASURABLE` when `a` is not above the surface, or that edge lies at the border of the image.
+/// `NOT_MEASURABLE` when `a` is not above the surface, that edge lies at the border of the image, or more of the surface may be hidden.
 pub fn distance_to_edge(
     session: &Arc<Session>,
     a: &ObjectValue,
@@ -81,15 +85,24 @@ pub fn distance_to_edge(
             surface.name()
         )));
     }
+    let at_least_m = found.distance.value();
+    let at_most_m = edge::most_distant_edge_m(a.upright_box()?, surface.prepared()?).unwrap_or(at_least_m);
+    // Anything up to the upper bound is as likely.
+    let added_m = (at_most_m - at_least_m).max(0.0) / 3.0f64.sqrt();
+    if added_m > (MAX_HIDDEN_SHARE * at_least_m).max(MAX_HIDDEN_M) {
+        let (a, surface) = (a.name(), surface.name());
+        let at_most =
+            if at_most_m.is_finite() { format!("at most {at_most_m:.3} m") } else { "with no upper bound".to_owned() };
+        return Err(ToolError::not_measurable(format!(
+            "things cover the part of {surface} where its nearest edge may be: {a} is at least {at_least_m:.3} m from the edge, \
+             {at_most}; move the camera or what covers it"
+        )));
+    }
+    let sigma_m = found.distance.sigma().hypot(added_m);
+    let distance = Quantity::new(at_least_m, sigma_m, found.distance.unit()).unwrap_or(found.distance);
     let objects = [(a, "from"), (surface, "surface")];
     let points = vec![found.from_m, found.to_m];
-    MeasurementValue::of_objects(
-        found.distance,
-        "distance",
-        "horizontal, to the nearest visible edge",
-        &objects,
-        points,
-    )
+    MeasurementValue::of_objects(distance, "distance", "horizontal, to the nearest visible edge", &objects, points)
 }
 
 /// Angle of the thing's centre in `frame`.

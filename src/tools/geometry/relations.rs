@@ -183,9 +183,13 @@ pub fn support_of(a: &ObjectValue, candidates: &[ObjectValue]) -> Result<ObjectV
 pub fn resting_on(b: &ObjectValue, candidates: &[ObjectValue]) -> Result<Vec<ObjectValue>, ToolError> {
     let mut found = Vec::new();
     for candidate in candidates.iter().filter(|c| !c.is_same_as(b)) {
-        if clearly_rests(candidate, b)? && !has_higher_support(candidate, b, candidates)? {
-            found.push(candidate.clone());
+        let rests = clearly_rests(candidate, b);
+        if matches!(rests, Ok(false)) || has_higher_support(candidate, b, candidates)? {
+            continue;
         }
+        // What clearly rests on something higher does so, however unclear it is here.
+        rests?;
+        found.push(candidate.clone());
     }
     Ok(found)
 }

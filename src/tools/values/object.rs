@@ -228,7 +228,13 @@ impl ObjectValue {
             );
             return Err(ToolError::new(ErrorCode::BudgetExceeded, message));
         }
-        let prepared = self.prepared.get_or_init(|| Prepared::of(&self.points.cloud, "the object"));
+        let prepared = self.prepared.get_or_init(|| {
+            let prepared = Prepared::of(&self.points.cloud, "the object")?;
+            Ok(match &self.outline.around {
+                Some(around) => prepared.seen_in(around, |pixel| self.outline.name_of(pixel)),
+                None => prepared,
+            })
+        });
         prepared.as_ref().map_err(|error| named(error.clone(), &self.name()))
     }
 
