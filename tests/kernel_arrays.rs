@@ -222,6 +222,10 @@ fn what_cannot_be_done_says_what_to_do() {
             "np.array([[1, 2], [3]])",
             "object[1] is 1 numbers, but object[0] is 2 numbers; rows of one array must be equally long",
         ),
+        (
+            "np.concatenate([np.arange(2), np.zeros([])])",
+            "shapes are 2, of a single number, wanted equal ones beside the joined axis",
+        ),
         ("np.mean([])", "NOT_MEASURABLE the mean of an empty array has no value"),
         ("np.array([1, 2])[5]", "index 5 is out of range: axis 0 has 2 values"),
         (

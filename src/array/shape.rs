@@ -190,6 +190,10 @@ pub fn concatenated<T: Clone>(parts: &[Grid<T>], along: i64, work: &dyn Work) ->
         return Err(ArrayError::Shape("there are 0 arrays, wanted at least 1".to_owned()));
     };
     let along = axis(along, first.rank())?;
+    // ndarray panics when an array has no such axis.
+    if parts.iter().any(|part| part.rank() != first.rank()) {
+        return Err(differing(parts, "beside the joined axis"));
+    }
     work.room(parts.iter().map(Grid::n_bytes).fold(0, usize::saturating_add))?;
     let views: Vec<_> = parts.iter().map(|part| part.data.view()).collect();
     ndarray::concatenate(Axis(along), &views)

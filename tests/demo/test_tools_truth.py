@@ -27,7 +27,7 @@ sys.path[:0] = [str(ROOT / "scripts"), str(ROOT / "tests/ros")]
 
 from action_msgs.msg import GoalStatus  # noqa: E402
 from arrangements import Arrangement, arrange  # noqa: E402
-from demo import camera, trajectory  # noqa: E402
+from demo import camera, judge, trajectory  # noqa: E402
 from demo.recorded_model import RecordedModel, Recordings  # noqa: E402
 from helpers import FakeCamera, FakeClock, FakeTf, Intrinsics, stamp  # noqa: E402
 from passage_cases import PassageCases  # noqa: E402
@@ -212,3 +212,26 @@ def test_every_tool_answers_often(outcomes: list[Outcome]) -> None:
         if answered < LEAST_ANSWERED * (answered + refused)
     }
     assert not silent, silent
+
+
+def test_the_example_cell_measures_its_gap(robot: Robot, request: pytest.FixtureRequest) -> None:
+    """``examples/heater_and_door.py`` as a model's only cell, from the goal to the answer; writes how long that took."""
+    arrangement = next(a for a in map(arrange, _seeds()) if {"heater", "door"} <= set(a.seen))
+    cases = Cases(arrangement)
+    heater, door = arrangement.label("heater"), arrangement.label("door")
+    verdict = judge.distance(cases.truth.distance(heater, door), cases.truth.visible_distance(heater, door))
+    robot.show(arrangement)
+    robot.script.code = (ROOT / "examples/heater_and_door.py").read_text().partition("\n")[2]
+    took_secs = []
+    for n in range(5):
+        robot.script.begin(f"example{n}")
+        _, result, _ = robot.rig.ros.ask("How far is the heater from the door?", max_steps=1)
+        found = result.value.number
+        number = {"value": found.value, "sigma": found.sigma, "unit": found.unit}
+        judged = verdict({"value": {"kind": result.value.kind, "number": number}})
+        assert judged.right, f"{judged} {refusal(result)}"
+        took_secs.append(result.provenance.elapsed.sec + result.provenance.elapsed.nanosec * 1e-9)
+    arrangement.world.close()
+    with request.config.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
+        print(f"\nheater and door: {found.value:.3f} ± {found.sigma:.3f} m of {judged.truth} in "
+              f"{1e3 * sorted(took_secs)[2]:.0f} ms, the model's server included", flush=True)
