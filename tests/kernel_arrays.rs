@@ -226,6 +226,10 @@ fn what_cannot_be_done_says_what_to_do() {
             "np.concatenate([np.arange(2), np.zeros([])])",
             "shapes are 2, of a single number, wanted equal ones beside the joined axis",
         ),
+        (
+            "enumerate([1, 2], 9223372036854775807)",
+            "start is 9223372036854775807: 2 items more are too many to be counted",
+        ),
         ("np.mean([])", "NOT_MEASURABLE the mean of an empty array has no value"),
         ("np.array([1, 2])[5]", "index 5 is out of range: axis 0 has 2 values"),
         (

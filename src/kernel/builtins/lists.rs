@@ -40,7 +40,11 @@ const PAIR_BYTES: usize = 4 * ITEM_BYTES + 64;
 fn enumerated(context: &NativeCallContext<'_>, items: &Dynamic, start: INT) -> RhaiResult<Array> {
     let items = items_of(context, items)?;
     room(context, items.len().saturating_mul(PAIR_BYTES))?;
-    Ok(items.into_iter().zip(start..).map(|(item, place)| pair(Dynamic::from_int(place), item)).collect())
+    let last = INT::try_from(items.len()).ok().and_then(|n| start.checked_add(n));
+    let Some(end) = last else {
+        return mistake(format!("start is {start}: {} items more are too many to be counted", items.len()));
+    };
+    Ok((start..end).zip(items).map(|(place, item)| pair(Dynamic::from_int(place), item)).collect())
 }
 
 fn register_loops(library: &mut Library) {
