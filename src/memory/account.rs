@@ -39,12 +39,16 @@ struct Slot {
     max_bytes: AtomicI64,
 }
 
-const NEW: Slot = Slot {
-    bytes: AtomicI64::new(0),
-    n_allocations: AtomicU64::new(0),
-    peak_bytes: AtomicI64::new(0),
-    max_bytes: AtomicI64::new(i64::MAX),
-};
+impl Default for Slot {
+    fn default() -> Slot {
+        Slot {
+            bytes: AtomicI64::new(0),
+            n_allocations: AtomicU64::new(0),
+            peak_bytes: AtomicI64::new(0),
+            max_bytes: AtomicI64::new(i64::MAX),
+        }
+    }
+}
 
 /// Slots without a user.
 static IDLE: Mutex<Vec<&'static Slot>> = Mutex::new(Vec::new());
@@ -85,7 +89,7 @@ impl Account {
         let free = idle.iter().position(|slot| slot.bytes.load(Ordering::Relaxed) == 0);
         let slot: &'static Slot = match free {
             Some(at) => idle.swap_remove(at),
-            None => Box::leak(Box::new(NEW)),
+            None => Box::leak(Box::new(Slot::default())),
         };
         slot.n_allocations.store(0, Ordering::Relaxed);
         slot.peak_bytes.store(0, Ordering::Relaxed);
