@@ -24,8 +24,8 @@ pub fn try_sorted<T, E>(
     mut items: Vec<T>,
     compare: &mut dyn FnMut(&T, &T) -> Result<Ordering, E>,
 ) -> Result<Vec<T>, E> {
-    let mut sorted = Vec::with_capacity(items.len());
     if items.len() <= FEW {
+        let mut sorted = Vec::with_capacity(items.len());
         for item in items {
             let mut at = sorted.len();
             while let Some(before) = at.checked_sub(1).and_then(|before| sorted.get(before))
@@ -38,8 +38,9 @@ pub fn try_sorted<T, E>(
         return Ok(sorted);
     }
     let right = items.split_off(items.len() / 2);
-    let mut left = try_sorted(items, compare)?.into_iter().peekable();
-    let mut right = try_sorted(right, compare)?.into_iter().peekable();
+    let (left, right) = (try_sorted(items, compare)?, try_sorted(right, compare)?);
+    let mut sorted = Vec::with_capacity(left.len() + right.len());
+    let (mut left, mut right) = (left.into_iter().peekable(), right.into_iter().peekable());
     while let (Some(one), Some(other)) = (left.peek(), right.peek()) {
         let is_right_first = compare(other, one)?.is_lt();
         sorted.extend(if is_right_first { right.next() } else { left.next() });

@@ -6,7 +6,7 @@ use rhai::{Array, Dynamic, EvalAltResult, FnPtr, ImmutableString, Map, NativeCal
 
 use super::{
     Dict,
-    items::{call, copied, items_of},
+    items::{call, copied, items_of, room},
     mistake,
 };
 use crate::{
@@ -17,6 +17,9 @@ use crate::{
         values::MeasurementValue,
     },
 };
+
+/// Bytes that sorting takes for each item: keys, pairs, and both halves beside what they become.
+const SORT_BYTES: usize = 7 * std::mem::size_of::<Dynamic>();
 
 /// Depth to which lists are compared item by item.
 const MAX_DEPTH: usize = 8;
@@ -94,6 +97,7 @@ impl Options {
 
 /// Python's sort: stable, also backwards.
 fn sorted(items: Array, context: &NativeCallContext<'_>, options: &Options) -> RhaiResult<Array> {
+    room(context, items.len().saturating_mul(SORT_BYTES))?;
     let keys = options.keys(&items, context)?;
     let keyed: Vec<(Dynamic, Dynamic)> = keys.into_iter().zip(items).collect();
     let sorted = try_sorted(keyed, &mut |a, b| {
