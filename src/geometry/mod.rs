@@ -27,8 +27,8 @@ pub mod quantity;
 mod ray_grid;
 pub mod rectify;
 pub mod relations;
-pub(crate) mod seen_ends;
-pub mod silhouette;
+mod seen_ends;
+mod silhouette;
 mod surface;
 pub mod surroundings;
 

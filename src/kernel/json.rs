@@ -19,13 +19,8 @@ const STEP_BYTES: usize = 64 << 10;
 /// Makes it known.
 pub fn register(library: &mut Library) {
     library
+        // Rhai has one of its own for maps.
         .register_fn("to_json", |context: NativeCallContext, map: &mut Map| of(&context, &Dynamic::from(map.clone())))
-        .register_fn("to_json", |context: NativeCallContext, dict: &mut Dict| {
-            of(&context, &Dynamic::from(dict.clone()))
-        })
-        .register_fn("to_json", |context: NativeCallContext, list: &mut Array| {
-            of(&context, &Dynamic::from(list.clone()))
-        })
         .register_fn("to_json", |context: NativeCallContext, value: Dynamic| of(&context, &value));
 }
 

@@ -161,8 +161,14 @@ pub fn outline_of(view: &View, mask: &Mask) -> Outline {
     Outline {
         points: outline(depth, mask, &view.intrinsics, &view.depth_noise, &placement).into(),
         labels: view.labels.as_ref().ok().cloned(),
-        around: Some(Surroundings::new(depth, mask, &view.intrinsics, &view.depth_noise, &placement)),
+        around: surroundings_of(view, mask),
     }
+}
+
+/// What the image measured around a mask; `None` when the view has no depth or no place.
+pub fn surroundings_of(view: &View, mask: &Mask) -> Option<Surroundings> {
+    let (depth, placement) = (view.depth.as_ref().ok()?, placement(view).ok()?);
+    Some(Surroundings::new(depth, mask, &view.intrinsics, &view.depth_noise, &placement))
 }
 
 /// Where a view's camera stood.

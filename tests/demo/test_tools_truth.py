@@ -3,7 +3,7 @@
 
 The node sees each arrangement as it sees the demo: pictures, depth with a sensor's noise, labels, transforms and the clock. A model that
 plays a recorded cell measures what ``tool_cases`` lists; every number is judged by the simulator. A refusal is no mistake,
-but each tool has to answer often.
+but each tool has to answer most of the time.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ from tf2_msgs.msg import TFMessage  # noqa: E402
 from tool_cases import Case, cell  # noqa: E402
 
 N_AT_ONCE = 90  # cases of one cell: an answer's text has a limit
-LEAST_ANSWERED = 0.4  # an order of many things is refused when any two are too close to call
+LEAST_ANSWERED = 0.5
 TF_PERIOD_SECS = 0.02
 LENS = Intrinsics(camera.WIDTH_PX, camera.HEIGHT_PX, camera.FOCAL_PX, camera.FOCAL_PX, camera.CX_PX, camera.CY_PX)
 REPLY = "**Purpose**\n{purpose}\n\n**Reasoning**\nThe simulator judges.\n\n**Next Goal**\nNone.\n\n**Code**\n```rhai\n{code}\n```\n"
@@ -202,7 +202,7 @@ def test_no_number_is_wrong(outcomes: list[Outcome]) -> None:
     assert not wrong, "\n".join(wrong)
 
 
-def test_every_tool_answers_often(outcomes: list[Outcome]) -> None:
+def test_every_tool_answers_most_of_the_time(outcomes: list[Outcome]) -> None:
     counts: dict[str, list[int]] = defaultdict(lambda: [0, 0])
     for _, case, told, _ in outcomes:
         counts[case.tool][_is_refused(told)] += 1

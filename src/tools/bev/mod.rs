@@ -20,7 +20,7 @@ use self::{
 use super::{
     Session, ToolError,
     arguments::{describe, names},
-    measure::outline_of,
+    measure::surroundings_of,
     sam3,
     values::{
         FrameValue, MaskValue, PerFrameMaskValue, PictureValue, ReconstructionValue,
@@ -177,7 +177,7 @@ fn sightings(
             frame: frame.clone(),
             core: map.under(&core)?.cloud,
             whole: map.under(&whole)?.cloud,
-            around: outline_of(frame.view(), &whole.mask).around,
+            around: surroundings_of(frame.view(), &whole.mask),
         });
     }
     found.sort_by_key(|sighting| sighting.frame.view().stamp);

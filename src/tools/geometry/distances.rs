@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use nalgebra::Point3;
 use rhai::Dynamic;
 
 use crate::{
@@ -113,7 +114,7 @@ pub fn bearing(session: &Arc<Session>, a: &ObjectValue, frame: &str) -> Result<M
     let seen = in_frame(session, a, frame)?;
     let found = distance::bearing(&seen.points.cloud).map_err(|error| named(error, &a.name()))?;
     let center = seen.upright_box()?.median_m;
-    let points = vec![nalgebra::Point3::origin(), center];
+    let points = vec![Point3::origin(), center];
     let method = format!("bearing in {}, positive to the left", seen.points.frame);
     MeasurementValue::of_objects(found, "bearing", &method, &[(&seen, "target")], points)
 }
