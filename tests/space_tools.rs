@@ -270,10 +270,12 @@ fn plain_functions_take_any_shape() {
     );
     bench.prints("let g = tools.Geometry.fit_ground_plane_ransac(tools.Scene.find(\"floor\").points);");
     assert!(value(&mut bench, "g[0][2]") > 0.9999);
-    assert_eq!(
-        says(&mut bench, "g[1].len() == tools.Scene.find(\"floor\").points.len() && g[1].all(|inlier| inlier)"),
-        "true"
-    );
+    assert_eq!(says(&mut bench, "g[1].len() == tools.Scene.find(\"floor\").points.len() && g[1].all()"), "true");
+    bench.prints("let rows = np.array([[[x * 0.01, y * 0.01, 7.0 if x > 15 else 2.0] for x in range(20)] for y in range(30)]);");
+    bench.prints("let level = tools.Geometry.fit_ground_plane_ransac(rows);");
+    assert_eq!(says(&mut bench, "[level[1].shape, level[1].sum(), rows[level[1]][:, 2].max()]"), "[[30, 20], 480, 2.0]");
+    bench.prints("let unsure = tools.Geometry.fit_ground_plane_ransac(rows, np.where(rows[:, :, 2] > 3, 1.0, 0.1));");
+    assert_eq!(says(&mut bench, "[unsure[1].sum(), rows[unsure[1]][:, 2].min()]"), "[120, 7.0]");
     assert_eq!(
         says(&mut bench, "tools.Geometry.fit_ground_plane_ransac([[0, 0, 0], [1, 0, 0], [0, 1, 0]])[0] == ()"),
         "true"
@@ -291,7 +293,7 @@ fn plain_functions_take_any_shape() {
         ("tools.Geometry.normalized_to_pixel([1, 2, 3], 640, 480)", "coords has 3 numbers"),
         (
             "tools.Geometry.transform_points([[1, 2, 3], [1, 2]], tools.TF.lookup(\"map\", \"base_link\"))",
-            "lists of unequal length",
+            "rows of one array must be equally long",
         ),
     ] {
         let failure = bench.fails(source);

@@ -95,28 +95,31 @@ pub(crate) fn normals_of(surface: &Surface, n_most: usize) -> Vec<(UnitVector3<f
 /// The plane that holds most of plain points, each within `band_m`, by RANSAC with a fixed seed and a refit by total least squares.
 /// `None` without a plane. The normal points upward.
 pub fn fit_points(points: &[Point3<f64>], band_m: f64, n_iterations: usize) -> Option<(UnitVector3<f64>, f64)> {
-    let reading = |p: &Point3<f64>| Reading { p: p.coords, ray: Vector3::zeros(), sigma_m: 0.0 };
-    let all: Vec<Reading> = points.iter().map(reading).collect();
-    let scored: Vec<Reading> = all.iter().step_by(all.len().div_ceil(MAX_SCORED).max(1)).copied().collect();
-    let is_on =
-        |reading: &Reading, normal: &Vector3<f64>, offset_m: f64| (normal.dot(&reading.p) - offset_m).abs() <= band_m;
+    let scored: Vec<Vector3<f64>> =
+        points.iter().step_by(points.len().div_ceil(MAX_SCORED).max(1)).map(|p| p.coords).collect();
+    let is_on = |p: &Vector3<f64>, normal: &Vector3<f64>, offset_m: f64| (normal.dot(p) - offset_m).abs() <= band_m;
     let up = Vector3::z_axis();
     let mut random = SplitMix64(0x5EED);
     let mut best: Option<(UnitVector3<f64>, f64, usize)> = None;
     let (mut n_needed, mut n_tried) = (n_iterations.max(1), 0);
     while n_tried < n_needed {
         n_tried += 1;
-        let Some((normal, offset_m)) = hypothesis(&scored, &mut random, &up, 0.0) else { continue };
-        let n_inliers = scored.iter().filter(|reading| is_on(reading, &normal, offset_m)).count();
+        let Some((normal, offset_m)) = hypothesis(&scored, |p| *p, &mut random, &up, 0.0) else { continue };
+        let n_inliers = scored.iter().filter(|p| is_on(p, &normal, offset_m)).count();
         if best.as_ref().is_none_or(|(_, _, n_best)| n_inliers > *n_best) {
             n_needed = n_needed.min(enough_hypotheses(n_inliers, scored.len()).max(20));
             best = Some((normal, offset_m, n_inliers));
         }
     }
     let (mut normal, mut offset_m, _) = best?;
+    let origin = points.first()?.coords;
     for _ in 0..REFITS {
-        let inliers: Vec<&Reading> = all.iter().filter(|reading| is_on(reading, &normal, offset_m)).collect();
-        let fitted = least_squares(&inliers, all.len(), &up).filter(|_| inliers.len() >= 3)?;
+        let mut sums = Sums::about(origin);
+        points.iter().filter(|p| is_on(&p.coords, &normal, offset_m)).for_each(|p| sums.add(&p.coords));
+        let fitted = sums.plane(points.len(), &up)?;
+        if (fitted.normal, fitted.offset_m) == (normal, offset_m) {
+            break;
+        }
         (normal, offset_m) = (fitted.normal, fitted.offset_m);
     }
     Some((normal, offset_m))
@@ -138,7 +141,7 @@ fn fit_readings(points: &[Reading], up: &UnitVector3<f64>, max_tilt_rad: f64) ->
     let mut n_tried = 0;
     while n_tried < n_needed {
         n_tried += 1;
-        let Some((normal, offset_m)) = hypothesis(&scored, &mut random, up, least_cosine) else { continue };
+        let Some((normal, offset_m)) = hypothesis(&scored, |reading| reading.p, &mut random, up, least_cosine) else { continue };
         let n_inliers = scored.iter().filter(|reading| reading.is_on(&normal, offset_m, BAND_SIGMAS)).count();
         if best.as_ref().is_none_or(|(_, _, n_best)| n_inliers > *n_best) {
             n_needed = enough_hypotheses(n_inliers, scored.len()).clamp(20, MAX_HYPOTHESES);
@@ -162,7 +165,9 @@ fn fit_readings(points: &[Reading], up: &UnitVector3<f64>, max_tilt_rad: f64) ->
         if inliers.len() < MIN_POINTS || (inliers.len() as f64) < MIN_INLIER_SHARE * points.len() as f64 {
             return Err(not_found());
         }
-        let fitted = least_squares(&inliers, points.len(), up).ok_or_else(not_found)?;
+        let mut sums = Sums::about(inliers.first().map_or_else(Vector3::zeros, |reading| reading.p));
+        inliers.iter().for_each(|reading| sums.add(&reading.p));
+        let fitted = sums.plane(points.len(), up).ok_or_else(not_found)?;
         (normal, offset_m) = (fitted.normal, fitted.offset_m);
         // Where depth is better than stated, a narrower band keeps out what adjoins the plane.
         let in_sigmas = inliers.iter().map(|reading| {
@@ -206,13 +211,14 @@ fn readings(cloud: &PointCloud) -> impl Iterator<Item = Reading> {
     })
 }
 
-fn hypothesis(
-    points: &[Reading],
+fn hypothesis<T>(
+    points: &[T],
+    position: impl Fn(&T) -> Vector3<f64>,
     random: &mut SplitMix64,
     up: &UnitVector3<f64>,
     least_cosine: f64,
 ) -> Option<(UnitVector3<f64>, f64)> {
-    let mut draw = || points.get(random.below(points.len())).map(|reading| reading.p);
+    let mut draw = || points.get(random.below(points.len())).map(&position);
     let (a, b, c) = (draw()?, draw()?, draw()?);
     let mut normal = UnitVector3::try_new((b - a).cross(&(c - a)), 1e-9)?;
     if normal.dot(up) < 0.0 {
@@ -221,30 +227,57 @@ fn hypothesis(
     (normal.dot(up) >= least_cosine).then(|| (normal, normal.dot(&a)))
 }
 
-fn least_squares(inliers: &[&Reading], n_all: usize, up: &UnitVector3<f64>) -> Option<Plane> {
-    let n = inliers.len() as f64;
-    let mean = inliers.iter().map(|reading| reading.p).sum::<Vector3<f64>>() / n;
-    let scatter = inliers.iter().fold(Matrix3::zeros(), |sum, reading| {
-        let away = reading.p - mean;
-        sum + away * away.transpose()
-    }) / n;
-    let eigen = SymmetricEigen::new(scatter);
-    let mut order = [0usize, 1, 2];
-    order.sort_by(|i, j| eigen.eigenvalues[*i].total_cmp(&eigen.eigenvalues[*j]));
-    let [least, middle, _] = order;
-    let mut normal = UnitVector3::try_new(eigen.eigenvectors.column(least).into_owned(), 1e-9)?;
-    if normal.dot(up) < 0.0 {
-        normal = -normal;
+/// Sums over points, which give their plane by total least squares.
+struct Sums {
+    /// One of the points, so that squares of far coordinates lose no digits.
+    origin: Vector3<f64>,
+    n: usize,
+    first: Vector3<f64>,
+    /// xx, xy, xz, yy, yz, zz.
+    second: [f64; 6],
+}
+
+impl Sums {
+    fn about(origin: Vector3<f64>) -> Sums {
+        Sums { origin, n: 0, first: Vector3::zeros(), second: [0.0; 6] }
     }
-    Some(Plane {
-        normal,
-        offset_m: normal.dot(&mean),
-        residual_m: eigen.eigenvalues[least].max(0.0).sqrt(),
-        n_inliers: inliers.len(),
-        inlier_share: n / n_all.max(1) as f64,
-        centroid_m: Point3::from(mean),
-        radius_m: eigen.eigenvalues[middle].max(0.0).sqrt(),
-    })
+
+    fn add(&mut self, p: &Vector3<f64>) {
+        let d = p - self.origin;
+        self.n += 1;
+        self.first += d;
+        let products = [d.x * d.x, d.x * d.y, d.x * d.z, d.y * d.y, d.y * d.z, d.z * d.z];
+        self.second.iter_mut().zip(products).for_each(|(sum, product)| *sum += product);
+    }
+
+    /// `None` for fewer than three points.
+    fn plane(&self, n_all: usize, up: &UnitVector3<f64>) -> Option<Plane> {
+        if self.n < 3 {
+            return None;
+        }
+        let n = self.n as f64;
+        let away = self.first / n;
+        let [xx, xy, xz, yy, yz, zz] = self.second.map(|sum| sum / n);
+        let scatter = Matrix3::new(xx, xy, xz, xy, yy, yz, xz, yz, zz) - away * away.transpose();
+        let eigen = SymmetricEigen::new(scatter);
+        let mut order = [0usize, 1, 2];
+        order.sort_by(|i, j| eigen.eigenvalues[*i].total_cmp(&eigen.eigenvalues[*j]));
+        let [least, middle, _] = order;
+        let mut normal = UnitVector3::try_new(eigen.eigenvectors.column(least).into_owned(), 1e-9)?;
+        if normal.dot(up) < 0.0 {
+            normal = -normal;
+        }
+        let mean = self.origin + away;
+        Some(Plane {
+            normal,
+            offset_m: normal.dot(&mean),
+            residual_m: eigen.eigenvalues[least].max(0.0).sqrt(),
+            n_inliers: self.n,
+            inlier_share: n / n_all.max(1) as f64,
+            centroid_m: Point3::from(mean),
+            radius_m: eigen.eigenvalues[middle].max(0.0).sqrt(),
+        })
+    }
 }
 
 /// Steele, Lea and Flood 2014: small, seedable and the same everywhere.
@@ -315,6 +348,24 @@ mod tests {
         assert!(floor.offset_m.abs() < 1e-3 && floor.normal.z > 0.9999, "{floor:?}");
         let wall = fit_plane(&cloud, &-Vector3::x_axis(), TILT_RAD).unwrap();
         assert!((wall.offset_m + 3.0).abs() < 1e-3 && wall.normal.x < -0.9999, "{wall:?}");
+    }
+
+    #[test]
+    fn plain_points_far_from_the_origin_keep_their_plane() {
+        let mut random = Random(5);
+        let truth = UnitVector3::new_normalize(Vector3::new(0.1, -0.2, 1.0));
+        let far = Vector3::new(5e5, 4e6, 300.0);
+        let points: Vec<Point3<f64>> = (0..5000)
+            .map(|i| {
+                let (x, y) = (random.between(-2.0, 2.0), random.between(-2.0, 2.0));
+                let above = if i % 3 == 0 { random.between(0.1, 1.0) } else { random.between(-0.01, 0.01) };
+                Point3::from(far + Vector3::new(x, y, -(truth.x * x + truth.y * y) / truth.z) + truth.into_inner() * above)
+            })
+            .collect();
+        let (normal, offset_m) = fit_points(&points, 0.02, 1000).unwrap();
+        assert!(normal.angle(&truth) < 2e-3, "{normal:?}");
+        assert!((normal.dot(&far) - offset_m).abs() < 2e-3);
+        assert!(fit_points(&points[..2], 0.02, 1000).is_none());
     }
 
     #[test]

@@ -305,7 +305,7 @@ pub const SPECS: &[ToolSpec] = &[
         path: "tools.Geometry.transform_points",
         params: &[Param::required("points", POSITIONS), Param::required("matrix", MATRIX)],
         returns: "positions in the same shape",
-        doc: "Positions moved by a 4x4 matrix or by what tools.TF.lookup returns; Points become a list.",
+        doc: "Positions moved by a 4x4 matrix or by what tools.TF.lookup returns; Points become an Arr.",
         example: "print(tools.Geometry.transform_points([1, 0, 0], tools.TF.lookup(\"map\", \"base_link\")));",
     },
     ToolSpec {
@@ -318,8 +318,8 @@ pub const SPECS: &[ToolSpec] = &[
             Param::optional("inlier_threshold", Kind::Number, "0.05").about("metres"),
         ],
         returns: "[normal, inliers]",
-        doc: "The plane that holds most points: unit normal (upward) and one bool per point; [(), ()] below 100 points or 50 inliers. \
-              tools.Geometry.fit_plane gives a Plane with sigma.",
+        doc: "The plane that holds most points: unit normal (upward) and Bools that say which lie on it, points[inliers]; [(), ()] below \
+              100 points or 50 inliers. tools.Geometry.fit_plane gives a Plane with sigma.",
         example: "print(tools.Geometry.fit_ground_plane_ransac(tools.Scene.find(\"table\").points)[0]);",
     },
     ToolSpec {

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use nalgebra::{Matrix3, Matrix4, Point3, Rotation3, UnitVector3, Vector3};
+use nalgebra::{Matrix4, Point3, Rotation3, UnitVector3, Vector3};
 use rhai::{Array, Dynamic};
 
-use super::shapes::{Block, direction, transform_matrix};
+use super::shapes::{direction, positions, shape_text, transform_matrix};
 use crate::{
+    array::{Arr, Bools},
     geometry::plane::fit_points,
     tools::{
         Session, ToolError,
         arguments::{list_of_point, number},
+        arrays::convert::{arr, value},
         values::{FrameValue, ObjectValue},
     },
 };
@@ -31,25 +33,25 @@ pub fn euclidean_distance(p: &Dynamic, q: &Dynamic) -> Result<Dynamic, ToolError
             )));
         }
     }
-    let (p, q) = (Block::of(p, "p")?, Block::of(q, "q")?);
+    let (p, q) = (arr(p, "p")?, arr(q, "q")?);
     let mismatch = || {
-        let (p, q) = (p.shape_text(), q.shape_text());
+        let (p, q) = (shape_text(&p), shape_text(&q));
         ToolError::argument(format!(
             "p has the shape {p} and q {q}; wanted equal shapes, or one of them a single position"
         ))
     };
-    let Some(n) = p.shape.last().copied().filter(|n| q.shape.last() == Some(n) && *n > 0) else {
+    let Some(n) = p.shape().last().copied().filter(|n| q.shape().last() == Some(n) && *n > 0) else {
         return Err(mismatch());
     };
     let apart = |a: &[f64], b: &[f64]| a.iter().zip(b).map(|(a, b)| (a - b) * (a - b)).sum::<f64>().sqrt();
-    let (longer, other) = if p.shape.len() >= q.shape.len() { (&p, &q) } else { (&q, &p) };
-    if longer.shape != other.shape && other.shape.len() != 1 {
+    let (longer, other) = if p.rank() >= q.rank() { (&p, &q) } else { (&q, &p) };
+    if longer.shape() != other.shape() && other.rank() != 1 {
         return Err(mismatch());
     }
-    let others = other.data.chunks_exact(n).cycle();
-    let data = longer.data.chunks_exact(n).zip(others).map(|(a, b)| apart(a, b)).collect();
-    let shape = longer.shape.split_last().map_or_else(Vec::new, |(_, rest)| rest.to_vec());
-    Ok(Block { shape, data }.into_dynamic())
+    let others = other.as_slice().chunks_exact(n).cycle();
+    let distances = longer.as_slice().chunks_exact(n).zip(others).map(|(a, b)| apart(a, b)).collect();
+    let shape = longer.shape().split_last().map_or_else(Vec::new, |(_, rest)| rest.to_vec());
+    Ok(value(Arr::new(&shape, distances)?))
 }
 
 /// Angle between two directions, radians or degrees.
@@ -77,8 +79,8 @@ type Projection = Box<dyn Fn(&Point3<f64>) -> Option<(f64, f64)>>;
 /// # Errors
 /// A Frame whose place is not known; shapes that do not fit; a missing intrinsic.
 pub fn project_point_to_camera(point: &Dynamic, to: &ProjectTo<'_>) -> Result<Dynamic, ToolError> {
-    let block = Block::of(point, "point")?;
-    let points = block.points("point")?;
+    let point = arr(point, "point")?;
+    let points = positions(&point, "point")?;
     let project: Projection = match to.camera.read_lock::<FrameValue>() {
         Some(frame) => {
             let view = frame.view();
@@ -104,11 +106,11 @@ pub fn project_point_to_camera(point: &Dynamic, to: &ProjectTo<'_>) -> Result<Dy
             })
         }
     };
-    let pixel = |p: &Point3<f64>| match project(p) {
+    let pixel = |p: &[f64; 3]| match project(&Point3::from(*p)) {
         Some((u, v)) => vec![Dynamic::from_float(u), Dynamic::from_float(v)].into(),
         None => Dynamic::UNIT,
     };
-    Ok(match (block.shape.len(), points.first()) {
+    Ok(match (point.rank(), points.first()) {
         (1, Some(only)) => pixel(only),
         _ => points.iter().map(pixel).collect::<Array>().into(),
     })
@@ -125,11 +127,7 @@ pub fn rotation_matrix_from_vectors(from: &Dynamic, to: &Dynamic) -> Result<Dyna
         let helper = if from.x.abs() < 0.9 { Vector3::x() } else { Vector3::y() };
         Rotation3::from_axis_angle(&UnitVector3::new_normalize(from.cross(&helper)), std::f64::consts::PI)
     });
-    Ok(rows(rotation.matrix()))
-}
-
-fn rows(matrix: &Matrix3<f64>) -> Dynamic {
-    Block { shape: vec![3, 3], data: matrix.transpose().as_slice().to_vec() }.into_dynamic()
+    Ok(Dynamic::from(Arr::new(&[3, 3], rotation.matrix().transpose().as_slice().to_vec())?))
 }
 
 /// Positions moved by a 4×4, in their own shape.
@@ -137,13 +135,13 @@ fn rows(matrix: &Matrix3<f64>) -> Dynamic {
 /// # Errors
 /// Shapes that do not fit.
 pub fn transform_points(points: &Dynamic, matrix: &Dynamic) -> Result<Dynamic, ToolError> {
-    let block = Block::of(points, "points")?;
+    let points = arr(points, "points")?;
     let matrix: Matrix4<f64> = transform_matrix(matrix, "matrix")?;
-    let moved = block.points("points")?.into_iter().flat_map(|p| {
-        let moved = matrix * p.to_homogeneous();
+    let moved = positions(&points, "points")?.iter().flat_map(|p| {
+        let moved = matrix * Point3::from(*p).to_homogeneous();
         [moved.x / moved.w, moved.y / moved.w, moved.z / moved.w]
     });
-    Ok(Block { shape: block.shape.clone(), data: moved.collect() }.into_dynamic())
+    Ok(Dynamic::from(Arr::new(points.shape(), moved.collect())?))
 }
 
 /// What [`fit_ground_plane_ransac`] goes by.
@@ -157,7 +155,7 @@ pub struct GroundPlane {
     pub inlier_threshold_m: f64,
 }
 
-/// `[normal, inliers]` of the dominant plane, inliers one bool per point; `[(), ()]` when there is none.
+/// `[normal, inliers]` of the dominant plane, inliers in the shape of the points; `[(), ()]` when there is none.
 ///
 /// # Errors
 /// Shapes that do not fit.
@@ -166,40 +164,35 @@ pub fn fit_ground_plane_ransac(
     confidence: &Dynamic,
     settings: &GroundPlane,
 ) -> Result<Array, ToolError> {
-    let block = Block::of(points, "points")?;
-    let points = block.points("points")?;
-    let weights = match confidence.is_unit() {
-        true => vec![f64::INFINITY; points.len()],
-        false => Block::of(confidence, "confidence")?.data,
-    };
-    if weights.len() != points.len() {
-        let (n, k) = (weights.len(), points.len());
+    let all = arr(points, "points")?;
+    let points = positions(&all, "points")?;
+    let confidence = if confidence.is_unit() { None } else { Some(arr(confidence, "confidence")?) };
+    if let Some(confidence) = confidence.as_ref().filter(|confidence| confidence.len() != points.len()) {
+        let (n, k) = (confidence.len(), points.len());
         return Err(ToolError::argument(format!("confidence has {n} numbers for {k} points, wanted one each")));
     }
-    let is_valid = |i: &usize| {
-        points.get(*i).is_some_and(|p| p.iter().all(|v| v.is_finite()))
-            && weights.get(*i).is_some_and(|w| *w >= settings.conf_threshold)
+    let confidence = confidence.as_ref().map(|confidence| confidence.as_slice());
+    let counts = |i: usize, p: &[f64; 3]| {
+        p.iter().all(|v| v.is_finite())
+            && confidence.is_none_or(|each| each.get(i).is_some_and(|found| *found >= settings.conf_threshold))
     };
-    let valid: Vec<usize> = (0..points.len()).filter(is_valid).collect();
+    let kept: Vec<Point3<f64>> =
+        points.iter().enumerate().filter(|(i, p)| counts(*i, p)).map(|(_, p)| Point3::from(*p)).collect();
     let none = || vec![Dynamic::UNIT, Dynamic::UNIT];
-    if valid.len() < LEAST_POINTS {
+    if kept.len() < LEAST_POINTS {
         return Ok(none());
     }
-    let kept: Vec<Point3<f64>> = valid.iter().filter_map(|i| points.get(*i).copied()).collect();
     let Some((normal, offset_m)) = fit_points(&kept, settings.inlier_threshold_m, settings.n_iterations) else {
         return Ok(none());
     };
-    let mut is_inlier = vec![false; points.len()];
-    for (i, p) in valid.iter().zip(&kept) {
-        if let Some(slot) = is_inlier.get_mut(*i) {
-            *slot = (normal.dot(&p.coords) - offset_m).abs() <= settings.inlier_threshold_m;
-        }
-    }
-    if is_inlier.iter().filter(|inlier| **inlier).count() < LEAST_INLIERS {
+    let is_on = |p: &[f64; 3]| (normal.dot(&Vector3::from(*p)) - offset_m).abs() <= settings.inlier_threshold_m;
+    let inliers: Vec<bool> = points.iter().enumerate().map(|(i, p)| is_on(p) && counts(i, p)).collect();
+    if inliers.iter().filter(|inlier| **inlier).count() < LEAST_INLIERS {
         return Ok(none());
     }
-    let inliers: Array = is_inlier.into_iter().map(Dynamic::from_bool).collect();
-    Ok(vec![Dynamic::from(list_of_point(&Point3::from(normal.into_inner()))), inliers.into()])
+    let shape = all.shape().split_last().map_or_else(Vec::new, |(_, rest)| rest.to_vec());
+    let normal = list_of_point(&Point3::from(normal.into_inner()));
+    Ok(vec![Dynamic::from(normal), Dynamic::from(Bools::new(&shape, inliers)?)])
 }
 
 /// Coordinates of 0..1000, x and y in turn, as pixels. Says so when they look like pixels already.
@@ -212,18 +205,18 @@ pub fn normalized_to_pixel(
     width_px: f64,
     height_px: f64,
 ) -> Result<Dynamic, ToolError> {
-    let block = Block::of(coords, "coords")?;
-    if block.data.len() % 2 != 0 {
-        let n = block.data.len();
+    let coords = arr(coords, "coords")?;
+    if coords.len() % 2 != 0 {
+        let n = coords.len();
         return Err(ToolError::argument(format!("coords has {n} numbers, wanted x and y in turn")));
     }
-    let largest = block.data.iter().copied().fold(0.0, f64::max);
+    let largest = coords.as_slice().iter().copied().fold(0.0, f64::max);
     if largest > 1000.0 {
         session.print(&format!(
             "warning: coords go up to {largest}, but 1000 is the image's far side; they may be pixels already"
         ));
     }
     let scale = |(i, v): (usize, &f64)| v / 1000.0 * if i % 2 == 0 { width_px } else { height_px };
-    let data = block.data.iter().enumerate().map(scale).collect();
-    Ok(Block { shape: block.shape.clone(), data }.into_dynamic())
+    let pixels = coords.as_slice().iter().enumerate().map(scale).collect();
+    Ok(value(Arr::new(coords.shape(), pixels)?))
 }
