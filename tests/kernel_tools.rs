@@ -72,6 +72,8 @@ fn lengths_are_true_within_their_sigma() {
         ("tools.Geometry.height_above(mug, table, \"top\")", 0.10),
         ("tools.Geometry.height_above(mug, table, \"bottom\")", 0.0),
         ("tools.Geometry.height_above(book, table, \"bottom\")", 0.08),
+        ("tools.Geometry.height_above(mug, crate, \"top\")", 0.02),
+        ("tools.Geometry.height_above(bowl, crate, \"top\")", -0.02),
         ("tools.Geometry.height_above(bowl, \"floor\", \"bottom\")", 0.7),
         ("tools.Geometry.height_above(table, \"floor\", \"top\")", 0.7),
         ("tools.Geometry.distance_from(\"robot\", mug)", robot_to_mug_m.hypot(0.7)),

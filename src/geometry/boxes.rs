@@ -4,7 +4,7 @@ use nalgebra::{Matrix3, Point3, Vector3};
 
 use super::{
     GeometryError, PointCloud, Quantity, Unit,
-    footprint::{Rectangle, Rectangles, convex_hull, rectangles},
+    footprint::{Rectangle, Rectangles, convex_hull, nearest_in, rectangles},
     surface::{MIN_POINTS, Surface, SurfacePoint, pose_variance},
 };
 
@@ -32,6 +32,14 @@ pub struct UprightBox {
     pub covariance_m2: Matrix3<f64>,
     /// Corners of the convex footprint in the xy plane, counter-clockwise, metres.
     pub footprint_m: Vec<[f64; 2]>,
+}
+
+impl UprightBox {
+    /// The place over the footprint nearest to `p`, at the height of `p`.
+    pub fn nearest_over(&self, p: &Point3<f64>) -> Point3<f64> {
+        let [x, y] = nearest_in(&self.footprint_m, [p.x, p.y]);
+        Point3::new(x, y, p.z)
+    }
 }
 
 /// Share of the strays' overhang that counts as one standard deviation; held by the coverage tests.

@@ -209,11 +209,26 @@ pub(crate) fn edges(polygon: &[[f64; 2]]) -> impl Iterator<Item = ([f64; 2], [f6
 }
 
 pub(crate) fn distance_to_segment(p: [f64; 2], a: [f64; 2], b: [f64; 2]) -> f64 {
+    let [x, y] = nearest_on_segment(p, a, b);
+    (p[0] - x).hypot(p[1] - y)
+}
+
+/// The place in the polygon nearest to a point: itself inside, and where there is no polygon.
+pub(crate) fn nearest_in(polygon: &[[f64; 2]], p: [f64; 2]) -> [f64; 2] {
+    if contains(polygon, p) {
+        return p;
+    }
+    let away_m = |q: &[f64; 2]| (p[0] - q[0]).hypot(p[1] - q[1]);
+    let places = edges(polygon).map(|(a, b)| nearest_on_segment(p, a, b));
+    places.min_by(|q, r| away_m(q).total_cmp(&away_m(r))).unwrap_or(p)
+}
+
+fn nearest_on_segment(p: [f64; 2], a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
     let (dx, dy) = (b[0] - a[0], b[1] - a[1]);
     let length2 = dx * dx + dy * dy;
     let share = if length2 > 0.0 { ((p[0] - a[0]) * dx + (p[1] - a[1]) * dy) / length2 } else { 0.0 };
     let share = share.clamp(0.0, 1.0);
-    (p[0] - a[0] - share * dx).hypot(p[1] - a[1] - share * dy)
+    [a[0] + share * dx, a[1] + share * dy]
 }
 
 #[cfg(test)]
@@ -263,6 +278,21 @@ mod tests {
         let wide = widened(&square, 0.1);
         assert!(contains(&wide, [0.599, 0.0]) && contains(&wide, [0.0, -0.599]) && !contains(&wide, [0.61, 0.0]));
         assert!((distance_to(&square, [0.8, 0.9]) - 0.5).abs() < 1e-12);
+    }
+
+    #[test]
+    fn the_nearest_place_lies_on_the_side_that_faces() {
+        let polygon = rectangle([1.0, 2.0], 0.6, 0.2, 0.0);
+        for (p, expected) in [
+            ([1.1, 2.05], [1.1, 2.05]),
+            ([2.0, 2.03], [1.3, 2.03]),
+            ([0.9, 0.0], [0.9, 1.9]),
+            ([-1.0, 5.0], [0.7, 2.1]),
+        ] {
+            let found = nearest_in(&polygon, p);
+            assert!((found[0] - expected[0]).hypot(found[1] - expected[1]) < 1e-12, "{p:?}: {found:?}");
+        }
+        assert_eq!(nearest_in(&[], [1.0, 2.0]), [1.0, 2.0]);
     }
 
     #[test]

@@ -41,8 +41,7 @@ pub struct Meter {
 impl Host for Meter {
     /// Whether `n_bytes` more may be taken in one operation; stops the cell otherwise.
     fn require_room(&self, n_bytes: usize) -> RhaiResult<()> {
-        let held = self.held_bytes();
-        if held.saturating_add(n_bytes) <= self.limits.max_memory_bytes {
+        if self.account.has_room(n_bytes) {
             return Ok(());
         }
         self.session.stop.stop(StopReason::Memory);
@@ -52,8 +51,9 @@ impl Host for Meter {
 }
 
 impl Meter {
-    /// Looks at what `account` holds.
+    /// Looks at what `account` holds, and lets it hold what the limits allow.
     pub fn new(limits: Limits, session: Arc<Session>, account: Account) -> Arc<Meter> {
+        account.set_max_bytes(limits.max_memory_bytes);
         Arc::new(Meter {
             limits,
             session,
@@ -107,7 +107,7 @@ impl Meter {
 
     /// Whether more is held than allowed.
     pub fn is_over(&self) -> bool {
-        self.held_bytes() > self.limits.max_memory_bytes
+        !self.account.has_room(0)
     }
 
     /// Counts one operation; the reason when the cell must end.

@@ -94,7 +94,6 @@ impl Kernel {
             min_object_pixels: limits.min_object_pixels,
         };
         let account = Account::new();
-        account.set_max_bytes(limits.max_memory_bytes);
         let entered = account.enter();
         let session = Session::new(tool_context, cancel, deadline);
         let meter = Meter::new(limits, session.clone(), account.clone());

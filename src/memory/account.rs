@@ -50,6 +50,18 @@ impl Default for Slot {
     }
 }
 
+impl Slot {
+    fn held_bytes(&self, is_current: bool) -> usize {
+        let own = if is_current { BYTES.try_with(Cell::get).unwrap_or(0) } else { 0 };
+        usize::try_from(self.bytes.load(Ordering::Relaxed).saturating_add(own)).unwrap_or(0)
+    }
+
+    fn has_room(&self, n_bytes: usize, held_bytes: usize) -> bool {
+        let wanted = i64::try_from(held_bytes.saturating_add(n_bytes)).unwrap_or(i64::MAX);
+        wanted <= self.max_bytes.load(Ordering::Relaxed)
+    }
+}
+
 /// Slots without a user.
 static IDLE: Mutex<Vec<&'static Slot>> = Mutex::new(Vec::new());
 
@@ -105,13 +117,18 @@ impl Account {
 
     /// Bytes held now, headers included. Threads that work for it may not have passed on up to 64 KiB each; the calling thread has.
     pub fn held_bytes(&self) -> usize {
-        let own = if self.is_current() { BYTES.try_with(Cell::get).unwrap_or(0) } else { 0 };
-        usize::try_from(self.owner.slot.bytes.load(Ordering::Relaxed) + own).unwrap_or(0)
+        self.owner.slot.held_bytes(self.is_current())
     }
 
-    /// What [`has_room`] goes by; the account itself refuses nothing.
+    /// What `has_room` goes by; the account itself refuses nothing.
     pub fn set_max_bytes(&self, max_bytes: usize) {
         self.owner.slot.max_bytes.store(i64::try_from(max_bytes).unwrap_or(i64::MAX), Ordering::Relaxed);
+    }
+
+    /// Whether `n_bytes` more may be held. To be asked before a single step takes much: who counts between the steps would see it too late.
+    #[must_use]
+    pub fn has_room(&self, n_bytes: usize) -> bool {
+        self.owner.slot.has_room(n_bytes, self.held_bytes())
     }
 
     /// Starts looking for the peak anew.
@@ -147,15 +164,10 @@ pub fn outside() -> Entered<'static> {
     enter(None)
 }
 
-/// Whether the account that the current thread works for may take `n_bytes` more; true when it works for none. To be asked before a single
-/// step takes much: what counts bytes between the steps would see it too late.
+/// [`Account::has_room`] of the account that the current thread works for; true when it works for none.
 #[must_use]
 pub fn has_room(n_bytes: usize) -> bool {
-    current().is_none_or(|slot| {
-        let held = slot.bytes.load(Ordering::Relaxed).saturating_add(BYTES.try_with(Cell::get).unwrap_or(0));
-        let wanted = i64::try_from(n_bytes).unwrap_or(i64::MAX);
-        held.saturating_add(wanted) <= slot.max_bytes.load(Ordering::Relaxed)
-    })
+    current().is_none_or(|slot| slot.has_room(n_bytes, slot.held_bytes(true)))
 }
 
 /// The account that a thread works for, so that threads it waits for can work for it as well.

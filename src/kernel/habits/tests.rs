@@ -134,6 +134,10 @@ fn expressions_keep_the_precedence_of_python() {
 #[test]
 fn what_has_no_form_here_is_refused_with_the_line_that_works() {
     check_refused("n = known // 2", (1, 11), "int_div", Some("n = int_div(known, 2)"));
+    check_refused("n = known // 2 // 3", (1, 11), "int_div", Some("n = int_div(int_div(known, 2), 3)"));
+    check_refused("n = known // 2 // per cell", (1, 11), "int_div", Some("n = int_div(known, 2) // per cell"));
+    check_refused("n = known // 2 if known else known // 3", (1, 11), "int_div", None);
+    check_refused("n = known // len(\"a//b\")", (1, 11), "int_div", Some("n = int_div(known, len(\"a//b\"))"));
     check_refused("x = 1\nn = len([1]) // half(2)", (2, 14), "int_div", Some("n = int_div(len([1]), half(2))"));
     check_refused("m = known > 1 & known < 2", (1, 5), "in brackets", Some("m = (known > 1) & (known < 2)"));
     check_refused(

@@ -79,7 +79,7 @@ pub const SPECS: &[ToolSpec] = &[
         path: "tools.Geometry.height_above",
         params: &[A, Param::required("reference", REFERENCE), Param::required("part", Kind::OneOf(&["bottom", "top"]))],
         returns: "Measurement",
-        doc: "Height of the thing's bottom or top above the floor or above another thing's top surface, metres.",
+        doc: "Height of the thing's bottom or top above the floor or above another thing's top surface (where that is nearest), metres.",
         example: "ReturnAnswer(tools.Geometry.height_above(tools.Scene.find(\"mug\"), tools.Scene.find(\"table\"), \"top\"));",
     },
     ToolSpec {
