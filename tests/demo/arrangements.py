@@ -187,7 +187,7 @@ def arrange(seed: int) -> Arrangement:
                 continue
             found = Arrangement(seed, world, now_secs, str(glider), velocity, ())
             seen = _names_seen(world, found.stamps_secs())
-            if glider in seen and len(seen - {"floor", "table", "door", "heater"}) >= 5:
+            if {"table", glider} <= seen and len(seen - {"floor", "table", "door", "heater"}) >= 5:
                 return replace(found, seen=tuple(sorted(seen)))
         world.close()
     raise RuntimeError(f"seed {seed}: no arrangement was found")

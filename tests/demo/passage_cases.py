@@ -28,7 +28,7 @@ class PassageCases(Scene):
                     continue
                 full_m = self.gap_m(i, j)
                 call = f"let f = tools.Geometry.free_space_between({obj(a)}, {obj(b)});"
-                gap = within(full_m, max(full_m, passage.gap_m))
+                gap = within(full_m, max(full_m, passage.gap_m, passage.gap_without_slivers_m))
                 yield Case("free_space.gap", f"{a} {b}", call, "v: f.gap.value, s: f.gap.sigma", gap)
                 # The widest lane known to be free is truly free; the widest that may be is no narrower than the true one.
                 tight, loose = passage.lane_m(0.004, 0.0, 0.015), passage.lane_m(0.04, 0.01, -0.015)
@@ -86,6 +86,8 @@ class Passage:
         hulls = [_outline(scene.seen[scene.id[n]][:, :2]) for n in (a, b)]
         self.start, end = _nearest(*hulls)
         self.gap_m = float(np.linalg.norm(end - self.start))
+        p, q = (scene.seen[scene.id[n]][:, :2] for n in (a, b))
+        self.gap_without_slivers_m = max(_reach_without_sliver(p, q), _reach_without_sliver(q, p))
         self.across = (end - self.start) / max(self.gap_m, 1e-9)
         along = np.array([-self.across[1], self.across[0]])
         reach = [hull @ along - self.start @ along for hull in hulls]
@@ -125,6 +127,11 @@ class Passage:
     def _reaches(self, body: int, **slab: Any) -> bool:
         found = self.world.client.getClosestPoints(bodyA=body, bodyB=-1, distance=0.002, **slab)
         return any(contact[8] < 0 for contact in found)
+
+
+def _reach_without_sliver(p: NDArray[np.float64], q: NDArray[np.float64]) -> float:
+    """Distance of the nearest of `p` to `q` without a handful that lies before all others."""
+    return float(np.sort(cKDTree(q).query(p)[0])[min(HANDFUL, len(p) // 20)])
 
 
 def _outline(points: NDArray[np.float64]) -> NDArray[np.float64]:
