@@ -34,11 +34,13 @@ const HOMES: &[(&str, &[&str])] = &[
     ("reqwest", &["llm"]),
     ("rusqlite", &["bag"]),
     ("mcap", &["bag", "session"]),
+    ("libc", &["memory", "kernel"]),
     ("nix", &["kernel"]),
     ("seccompiler", &["kernel"]),
 ];
 
-const UNSAFE_FILE: &str = "memory/account.rs";
+/// The allocator, which cannot be written without it.
+const UNSAFE_FILES: [&str; 2] = ["memory/account.rs", "memory/large.rs"];
 const MAX_LINES: usize = 800;
 
 struct SourceFile {
@@ -84,8 +86,8 @@ fn heavy_dependencies_stay_at_home() {
         }
         let is_unsafe =
             file.code.contains("unsafe {") || file.code.contains("unsafe impl") || file.code.contains("unsafe fn");
-        if is_unsafe && file.path != UNSAFE_FILE {
-            violations.push(format!("{} has unsafe code; only {UNSAFE_FILE} may", file.path));
+        if is_unsafe && !UNSAFE_FILES.contains(&file.path.as_str()) {
+            violations.push(format!("{} has unsafe code; only {UNSAFE_FILES:?} may", file.path));
         }
     }
     assert_eq!(violations, Vec::<String>::new());

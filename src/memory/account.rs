@@ -3,13 +3,13 @@
 //! Every block begins with a header that holds the address of the account it was taken for, or null. Charges are collected per
 //! thread and passed on in portions, so that an account shared by many threads is off by at most one portion a thread.
 //!
-//! This is the only file with `unsafe`: a global allocator cannot be written without it. It passes every call on to the system's
-//! allocator with room for the header added.
+//! This file and `large` are the only ones with `unsafe`: a global allocator cannot be written without it. It passes every call on to
+//! `large` with room for the header added.
 
 #![allow(unsafe_code, reason = "implementing GlobalAlloc is unsafe; nothing else here is")]
 
 use std::{
-    alloc::{GlobalAlloc, Layout, System},
+    alloc::{GlobalAlloc, Layout},
     cell::Cell,
     marker::PhantomData,
     ptr,
@@ -18,6 +18,8 @@ use std::{
         atomic::{AtomicI64, AtomicU64, Ordering},
     },
 };
+
+use super::large;
 
 /// Bytes that a thread collects before it passes its charges on.
 const PORTION_BYTES: i64 = 64 << 10;
@@ -252,30 +254,37 @@ fn with_header(layout: Layout) -> Option<(Layout, usize)> {
     Some((Layout::from_size_align(size, header).ok()?, header))
 }
 
-// SAFETY: every call is passed on to `System` with a layout that is larger by the header and at least as aligned; the pointer handed
-// out lies one header behind the one from `System`, inside the same block and aligned as asked. The thread-local cells have no
+// SAFETY: every call is passed on to `large` with a layout that is larger by the header and at least as aligned; the pointer handed
+// out lies one header behind the one from `large`, inside the same block and aligned as asked. The thread-local cells have no
 // destructor, and touching them and the atomics neither allocates nor panics.
+//
+// Never inlined: a caller's optimiser takes a block for exactly as long as was asked for. Shown a load from in front of it, it would
+// conclude that nothing was ever written there and that the code behind cannot be reached.
 unsafe impl GlobalAlloc for ChargingAllocator {
+    #[inline(never)]
     unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
         let Some((whole, header)) = with_header(layout) else { return ptr::null_mut() };
-        unsafe { begin(System.alloc(whole), whole, header) }
+        unsafe { begin(large::alloc(whole), whole, header) }
     }
 
+    #[inline(never)]
     unsafe fn alloc_zeroed(&self, layout: Layout) -> *mut u8 {
         let Some((whole, header)) = with_header(layout) else { return ptr::null_mut() };
-        unsafe { begin(System.alloc_zeroed(whole), whole, header) }
+        unsafe { begin(large::alloc_zeroed(whole), whole, header) }
     }
 
+    #[inline(never)]
     unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
         let Some((whole, header)) = with_header(layout) else { return };
         unsafe {
             let start = pointer.sub(header);
             let slot = start.cast::<Header>().read();
             charge(slot, -(whole.size() as i64), 0);
-            System.dealloc(start, whole);
+            large::dealloc(start, whole);
         }
     }
 
+    #[inline(never)]
     unsafe fn realloc(&self, pointer: *mut u8, layout: Layout, new_size: usize) -> *mut u8 {
         let (Some((whole, header)), Some(new_whole)) =
             (with_header(layout), new_size.checked_add(layout.align().max(size_of::<Header>())))
@@ -285,7 +294,7 @@ unsafe impl GlobalAlloc for ChargingAllocator {
         unsafe {
             let start = pointer.sub(header);
             let slot = start.cast::<Header>().read();
-            let moved = System.realloc(start, whole, new_whole);
+            let moved = large::realloc(start, whole, new_whole);
             if moved.is_null() {
                 return moved;
             }

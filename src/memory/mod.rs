@@ -5,6 +5,7 @@
 //! worker threads. It owns the process's allocator and must know nothing of what the memory is for.
 
 mod account;
+mod large;
 pub mod parallel;
 
 pub use account::{Account, Entered, has_room, outside};
