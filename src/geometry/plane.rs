@@ -112,7 +112,7 @@ pub fn fit_points(points: &[Point3<f64>], band_m: f64, n_iterations: usize) -> O
         }
     }
     let (mut normal, mut offset_m, _) = best?;
-    let origin = points.first()?.coords;
+    let origin = points.iter().find(|p| is_on(&p.coords, &normal, offset_m))?.coords;
     for _ in 0..REFITS {
         let mut sums = Sums::about(origin);
         points.iter().filter(|p| is_on(&p.coords, &normal, offset_m)).for_each(|p| sums.add(&p.coords));
@@ -229,7 +229,7 @@ fn hypothesis<T>(
 
 /// Sums over points, which give their plane by total least squares.
 struct Sums {
-    /// One of the points, so that squares of far coordinates lose no digits.
+    /// A point of the plane, so that squares of far coordinates lose no digits.
     origin: Vector3<f64>,
     n: usize,
     first: Vector3<f64>,
@@ -250,7 +250,7 @@ impl Sums {
         self.second.iter_mut().zip(products).for_each(|(sum, product)| *sum += product);
     }
 
-    /// `None` for fewer than three points.
+    /// `None` for fewer than three points, or ones too far apart for their squares.
     fn plane(&self, n_all: usize, up: &UnitVector3<f64>) -> Option<Plane> {
         if self.n < 3 {
             return None;
@@ -259,6 +259,10 @@ impl Sums {
         let away = self.first / n;
         let [xx, xy, xz, yy, yz, zz] = self.second.map(|sum| sum / n);
         let scatter = Matrix3::new(xx, xy, xz, xy, yy, yz, xz, yz, zz) - away * away.transpose();
+        // Never ends with what is no number.
+        if !scatter.iter().all(|value| value.is_finite()) {
+            return None;
+        }
         let eigen = SymmetricEigen::new(scatter);
         let mut order = [0usize, 1, 2];
         order.sort_by(|i, j| eigen.eigenvalues[*i].total_cmp(&eigen.eigenvalues[*j]));
@@ -362,9 +366,17 @@ mod tests {
                 Point3::from(far + Vector3::new(x, y, -(truth.x * x + truth.y * y) / truth.z) + truth.into_inner() * above)
             })
             .collect();
-        let (normal, offset_m) = fit_points(&points, 0.02, 1000).unwrap();
-        assert!(normal.angle(&truth) < 2e-3, "{normal:?}");
-        assert!((normal.dot(&far) - offset_m).abs() < 2e-3);
+        let mut with_outlier = points.clone();
+        with_outlier.insert(0, Point3::new(1e200, -1e200, 1e200));
+        for points in [&points, &with_outlier] {
+            let (normal, offset_m) = fit_points(points, 0.02, 1000).unwrap();
+            assert!(normal.angle(&truth) < 2e-3, "{normal:?}");
+            assert!((normal.dot(&far) - offset_m).abs() < 2e-3);
+        }
+        let beyond = |p: &Point3<f64>| Point3::from(p.coords * 1e150);
+        for band_m in [0.02, 1e300] {
+            fit_points(&points.iter().map(beyond).collect::<Vec<_>>(), band_m, 50);
+        }
         assert!(fit_points(&points[..2], 0.02, 1000).is_none());
     }
 
