@@ -271,9 +271,14 @@ fn plain_functions_take_any_shape() {
     bench.prints("let g = tools.Geometry.fit_ground_plane_ransac(tools.Scene.find(\"floor\").points);");
     assert!(value(&mut bench, "g[0][2]") > 0.9999);
     assert_eq!(says(&mut bench, "g[1].len() == tools.Scene.find(\"floor\").points.len() && g[1].all()"), "true");
-    bench.prints("let rows = np.array([[[x * 0.01, y * 0.01, 7.0 if x > 15 else 2.0] for x in range(20)] for y in range(30)]);");
+    bench.prints(
+        "let rows = np.array([[[x * 0.01, y * 0.01, 7.0 if x > 15 else 2.0] for x in range(20)] for y in range(30)]);",
+    );
     bench.prints("let level = tools.Geometry.fit_ground_plane_ransac(rows);");
-    assert_eq!(says(&mut bench, "[level[1].shape, level[1].sum(), rows[level[1]][:, 2].max()]"), "[[30, 20], 480, 2.0]");
+    assert_eq!(
+        says(&mut bench, "[level[1].shape, level[1].sum(), rows[level[1]][:, 2].max()]"),
+        "[[30, 20], 480, 2.0]"
+    );
     bench.prints("let unsure = tools.Geometry.fit_ground_plane_ransac(rows, np.where(rows[:, :, 2] > 3, 1.0, 0.1));");
     assert_eq!(says(&mut bench, "[unsure[1].sum(), rows[unsure[1]][:, 2].min()]"), "[120, 7.0]");
     assert_eq!(
@@ -289,6 +294,8 @@ fn plain_functions_take_any_shape() {
         ("tools.Geometry.euclidean_distance([0, 0], [1, 2, 3])", "p has the shape [2] and q [3]"),
         ("tools.Geometry.euclidean_distance(tools.Scene.find(\"mug\"), [1, 2, 3])", "use its .center here"),
         ("tools.Geometry.angle_between_vectors([0, 0, 0], [1, 0, 0])", "u is a vector of length 0"),
+        ("tools.Geometry.euclidean_distance([0, np.nan, 0], [1, 2, 3])", "p holds NaN as number 1 of 3"),
+        ("tools.Geometry.rotation_matrix_from_vectors([np.inf, 0, 1], [0, 1, 0])", "from holds inf as number 0"),
         ("tools.Geometry.transform_points([1, 2, 3], [[1, 2], [3, 4]])", "matrix has the shape [2, 2], wanted [4, 4]"),
         ("tools.Geometry.normalized_to_pixel([1, 2, 3], 640, 480)", "coords has 3 numbers"),
         (

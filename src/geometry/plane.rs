@@ -141,7 +141,9 @@ fn fit_readings(points: &[Reading], up: &UnitVector3<f64>, max_tilt_rad: f64) ->
     let mut n_tried = 0;
     while n_tried < n_needed {
         n_tried += 1;
-        let Some((normal, offset_m)) = hypothesis(&scored, |reading| reading.p, &mut random, up, least_cosine) else { continue };
+        let Some((normal, offset_m)) = hypothesis(&scored, |reading| reading.p, &mut random, up, least_cosine) else {
+            continue;
+        };
         let n_inliers = scored.iter().filter(|reading| reading.is_on(&normal, offset_m, BAND_SIGMAS)).count();
         if best.as_ref().is_none_or(|(_, _, n_best)| n_inliers > *n_best) {
             n_needed = enough_hypotheses(n_inliers, scored.len()).clamp(20, MAX_HYPOTHESES);
@@ -220,7 +222,9 @@ fn hypothesis<T>(
 ) -> Option<(UnitVector3<f64>, f64)> {
     let mut draw = || points.get(random.below(points.len())).map(&position);
     let (a, b, c) = (draw()?, draw()?, draw()?);
-    let mut normal = UnitVector3::try_new((b - a).cross(&(c - a)), 1e-9)?;
+    // Divided by what is beyond all numbers a normal would vanish, and every point lie on its plane.
+    let across = Some((b - a).cross(&(c - a))).filter(|across| across.norm_squared().is_finite())?;
+    let mut normal = UnitVector3::try_new(across, 1e-9)?;
     if normal.dot(up) < 0.0 {
         normal = -normal;
     }
@@ -363,12 +367,16 @@ mod tests {
             .map(|i| {
                 let (x, y) = (random.between(-2.0, 2.0), random.between(-2.0, 2.0));
                 let above = if i % 3 == 0 { random.between(0.1, 1.0) } else { random.between(-0.01, 0.01) };
-                Point3::from(far + Vector3::new(x, y, -(truth.x * x + truth.y * y) / truth.z) + truth.into_inner() * above)
+                Point3::from(
+                    far + Vector3::new(x, y, -(truth.x * x + truth.y * y) / truth.z) + truth.into_inner() * above,
+                )
             })
             .collect();
         let mut with_outlier = points.clone();
         with_outlier.insert(0, Point3::new(1e200, -1e200, 1e200));
-        for points in [&points, &with_outlier] {
+        let mut with_outliers = points.clone();
+        with_outliers.iter_mut().step_by(30).for_each(|p| *p = Point3::new(1e200, -1e200, 1e200));
+        for points in [&points, &with_outlier, &with_outliers] {
             let (normal, offset_m) = fit_points(points, 0.02, 1000).unwrap();
             assert!(normal.angle(&truth) < 2e-3, "{normal:?}");
             assert!((normal.dot(&far) - offset_m).abs() < 2e-3);

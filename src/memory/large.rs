@@ -39,7 +39,7 @@ mod imp {
     /// As [`GlobalAlloc::dealloc`], for a block of this module.
     pub(in super::super) unsafe fn dealloc(start: *mut u8, layout: Layout) {
         if is_mapped(layout) {
-            // SAFETY: the block is a mapping of this size. It can only fail for another.
+            // SAFETY: the block is a mapping of this size. Where it fails the block is lost, and nothing else.
             unsafe { libc::munmap(start.cast(), layout.size()) };
         } else {
             unsafe { System.dealloc(start, layout) }
@@ -72,8 +72,9 @@ mod imp {
     fn map(n_bytes: usize) -> *mut u8 {
         let access = libc::PROT_READ | libc::PROT_WRITE;
         // SAFETY: a new private mapping touches no other memory.
-        let start =
-            given(unsafe { libc::mmap(ptr::null_mut(), n_bytes, access, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0) });
+        let start = given(unsafe {
+            libc::mmap(ptr::null_mut(), n_bytes, access, libc::MAP_PRIVATE | libc::MAP_ANONYMOUS, -1, 0)
+        });
         if !start.is_null() {
             // SAFETY: advice for this mapping; where the system knows no huge pages nothing changes.
             unsafe { libc::madvise(start.cast(), n_bytes, libc::MADV_HUGEPAGE) };
@@ -152,9 +153,9 @@ mod tests {
     #[test]
     fn a_block_that_cannot_be_had_is_an_error() {
         let mut block: Vec<u8> = Vec::new();
-        assert!(block.try_reserve_exact(1 << 46).is_err());
+        assert!(block.try_reserve_exact(1 << 62).is_err());
         block.resize(9 * MIB, 7);
-        assert!(block.try_reserve_exact(1 << 46).is_err());
+        assert!(block.try_reserve_exact(1 << 62).is_err());
         assert!(block.iter().all(|byte| *byte == 7));
     }
 }

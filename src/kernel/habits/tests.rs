@@ -44,6 +44,7 @@ fn plain_rhai_stays_as_it_is() {
         "fn f(a, b) {\n  if a > b { a } else { b }\n}\nlet m = #{key: [1, 2], \"other\": |x| x + 1};",
         "rows.sort(|p, q| if p.m.value > q.m.value { -1 } else { 1 });",
         "for x in 0..3 { if x == 1 { continue; } else if x > 1 { break; } }",
+        "loop { if known > 1 { break #{a: 1}; } else { continue // next\n} }",
         "let v = if known > 1 { 1 } else { 2 };\nlet w = switch v { 1 | 2 => \"a\", _ if v > 3 => { 4 }, _ => () };",
         "try { throw #{code: 1}; } catch (e) { print(e); }",
         "do { known += 1; } while known < 3;\nloop { break; }",
@@ -137,6 +138,19 @@ fn what_has_no_form_here_is_refused_with_the_line_that_works() {
     check_refused("n = known // 2 // 3", (1, 11), "int_div", Some("n = int_div(int_div(known, 2), 3)"));
     check_refused("n = known // 2 // per cell", (1, 11), "int_div", Some("n = int_div(known, 2) // per cell"));
     check_refused("n = known // 2 if known else known // 3", (1, 11), "int_div", None);
+    check_refused("n = known // 2 #\"half\"", (1, 11), "int_div", Some("n = int_div(known, 2) #\"half\""));
+    check_refused("n = known // 2 #{see note}", (1, 11), "int_div", Some("n = int_div(known, 2) #{see note}"));
+    check_refused("n = known \\\n // 2", (2, 2), "int_div", None);
+    check_refused("n = (known\n // 2\n)", (2, 2), "int_div", None);
+    check_refused("h = known // 2; let r = 1", (1, 11), "int_div", Some("h = int_div(known, 2); let r = 1"));
+    check_refused("n = known // +2", (1, 11), "int_div", None);
+    check_refused("n = 3 * known // 2", (1, 15), "int_div", None);
+    check_refused("n = -known // 2", (1, 12), "int_div", None);
+    check_refused("n = 3 - known // 2", (1, 15), "int_div", Some("n = 3 - int_div(known, 2)"));
+    check_refused("n = known // 2 ** 3", (1, 11), "int_div", None);
+    check_refused("n = known ** 2 // 3", (1, 16), "int_div", None);
+    check_refused(&format!("n = known{}", "//1".repeat(60_000)), (1, 10), "int_div", None);
+    check("x = (known,  # the first\n     known)", "let x = [known,  // the first\n     known]");
     check_refused("n = known // len(\"a//b\")", (1, 11), "int_div", Some("n = int_div(known, len(\"a//b\"))"));
     check_refused("x = 1\nn = len([1]) // half(2)", (2, 14), "int_div", Some("n = int_div(len([1]), half(2))"));
     check_refused("m = known > 1 & known < 2", (1, 5), "in brackets", Some("m = (known > 1) & (known < 2)"));

@@ -133,9 +133,7 @@ pub fn height_above(
             same_frame(a, &below)?;
             let (found, how) = match top_plane(&below)? {
                 // A plane is known where it was seen, and the more it is carried on the less.
-                Some(plane) => {
-                    (above(&plane, &below.upright_box()?.nearest_over(&at), &level)?, "plane of its top")
-                }
+                Some(plane) => (above(&plane, &below.upright_box()?.nearest_over(&at), &level)?, "plane of its top"),
                 None => {
                     let top = below.upright_box()?.top_m;
                     (difference(&level, &top)?, "its highest part")

@@ -5,12 +5,24 @@ use rhai::{Dynamic, Map};
 
 use crate::{
     array::Arr,
-    tools::{
-        ToolError,
-        arguments::describe,
-        arrays::convert::arr,
-    },
+    tools::{ToolError, arguments::describe, arrays::convert::arr},
 };
+
+/// Numbers of which none is NaN or infinite: what has no depth has no position.
+///
+/// # Errors
+/// What is no array of numbers, or has such a one.
+pub fn finite_arr(value: &Dynamic, what: &str) -> Result<Arr, ToolError> {
+    let found = arr(value, what)?;
+    match found.as_slice().iter().position(|number| !number.is_finite()) {
+        None => Ok(found),
+        Some(at) => Err(ToolError::argument(format!(
+            "{what} holds {} as number {at} of {}, wanted finite numbers; leave out what has no depth",
+            found.as_slice().get(at).copied().unwrap_or(f64::NAN),
+            found.len()
+        ))),
+    }
+}
 
 /// Rows of an array as positions.
 ///
@@ -34,7 +46,7 @@ pub fn shape_text(arr: &Arr) -> String {
 /// # Errors
 /// Another shape, or no length.
 pub fn direction(value: &Dynamic, what: &str) -> Result<Vector3<f64>, ToolError> {
-    let [x, y, z] = *arr(value, what)?.as_slice() else {
+    let [x, y, z] = *finite_arr(value, what)?.as_slice() else {
         let found = describe(value);
         return Err(ToolError::argument(format!("{what} is {found}, wanted [x, y, z]")));
     };
@@ -53,7 +65,7 @@ pub fn transform_matrix(value: &Dynamic, what: &str) -> Result<Matrix4<f64>, Too
     if let Some(map) = value.read_lock::<Map>() {
         return Ok(isometry_of(&map, what)?.to_homogeneous());
     }
-    let matrix = arr(value, what)?;
+    let matrix = finite_arr(value, what)?;
     match matrix.shape() {
         [4, 4] => Ok(Matrix4::from_row_slice(matrix.as_slice())),
         [3, 4] => Ok(Matrix4::from_row_iterator(matrix.as_slice().iter().copied().chain([0.0, 0.0, 0.0, 1.0]))),
@@ -71,7 +83,7 @@ fn isometry_of(map: &Map, what: &str) -> Result<Isometry3<f64>, ToolError> {
         let value = map.get(key).ok_or_else(|| {
             ToolError::argument(format!("{what} is a map without {key}, wanted position and quaternion_xyzw"))
         })?;
-        let found = arr(value, key)?;
+        let found = finite_arr(value, key)?;
         if found.len() == n {
             return Ok(found);
         }

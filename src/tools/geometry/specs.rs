@@ -264,7 +264,7 @@ pub const SPECS: &[ToolSpec] = &[
     ToolSpec {
         path: "tools.Geometry.euclidean_distance",
         params: &[Param::required("p", POSITIONS), Param::required("q", POSITIONS)],
-        returns: "float, or list of float",
+        returns: "float, or Arr of float",
         doc: "Distance between two positions, or between each of a list and one or as many others, without sigma.",
         example: "print(tools.Geometry.euclidean_distance([0, 0, 0], [3, 4, 0]));",
     },
@@ -297,7 +297,7 @@ pub const SPECS: &[ToolSpec] = &[
     ToolSpec {
         path: "tools.Geometry.rotation_matrix_from_vectors",
         params: &[Param::required("from", Kind::Position), Param::required("to", Kind::Position)],
-        returns: "3x3 list",
+        returns: "3x3 Arr",
         doc: "The smallest rotation that turns one direction into another.",
         example: "print(tools.Geometry.rotation_matrix_from_vectors([1, 0, 0], [0, 1, 0]));",
     },
@@ -318,8 +318,8 @@ pub const SPECS: &[ToolSpec] = &[
             Param::optional("inlier_threshold", Kind::Number, "0.05").about("metres"),
         ],
         returns: "[normal, inliers]",
-        doc: "The plane that holds most points: unit normal (upward) and Bools that say which lie on it, points[inliers]; [(), ()] below \
-              100 points or 50 inliers. tools.Geometry.fit_plane gives a Plane with sigma.",
+        doc: "The plane that holds most points: unit normal (upward) and Bools that say which lie on it (points[inliers] of an Arr or Points); \
+              [(), ()] below 100 points or 50 inliers. tools.Geometry.fit_plane gives a Plane with sigma.",
         example: "print(tools.Geometry.fit_ground_plane_ransac(tools.Scene.find(\"table\").points)[0]);",
     },
     ToolSpec {

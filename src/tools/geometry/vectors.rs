@@ -5,7 +5,7 @@ use std::sync::Arc;
 use nalgebra::{Matrix4, Point3, Rotation3, UnitVector3, Vector3};
 use rhai::{Array, Dynamic};
 
-use super::shapes::{direction, positions, shape_text, transform_matrix};
+use super::shapes::{direction, finite_arr, positions, shape_text, transform_matrix};
 use crate::{
     array::{Arr, Bools},
     geometry::plane::fit_points,
@@ -33,7 +33,7 @@ pub fn euclidean_distance(p: &Dynamic, q: &Dynamic) -> Result<Dynamic, ToolError
             )));
         }
     }
-    let (p, q) = (arr(p, "p")?, arr(q, "q")?);
+    let (p, q) = (finite_arr(p, "p")?, finite_arr(q, "q")?);
     let mismatch = || {
         let (p, q) = (shape_text(&p), shape_text(&q));
         ToolError::argument(format!(
@@ -79,7 +79,7 @@ type Projection = Box<dyn Fn(&Point3<f64>) -> Option<(f64, f64)>>;
 /// # Errors
 /// A Frame whose place is not known; shapes that do not fit; a missing intrinsic.
 pub fn project_point_to_camera(point: &Dynamic, to: &ProjectTo<'_>) -> Result<Dynamic, ToolError> {
-    let point = arr(point, "point")?;
+    let point = finite_arr(point, "point")?;
     let points = positions(&point, "point")?;
     let project: Projection = match to.camera.read_lock::<FrameValue>() {
         Some(frame) => {

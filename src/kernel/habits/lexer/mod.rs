@@ -58,6 +58,8 @@ struct Lexer {
     indent: usize,
     /// Whether `//` may be meant as a division; a comment otherwise.
     may_divide: bool,
+    /// Brackets that are open.
+    open: Vec<String>,
     out: Vec<Token>,
 }
 
@@ -72,6 +74,7 @@ impl Lexer {
             begins_line: true,
             indent: 0,
             may_divide: true,
+            open: Vec::new(),
             out: Vec::new(),
         }
     }
@@ -139,13 +142,10 @@ impl Lexer {
                 }
                 '/' if self.peek(1) == '/' => self.two_slashes()?,
                 '/' if self.peek(1) == '*' => self.block_comment(),
+                '#' if !self.may_divide && self.follows_operand() => self.python_comment(),
                 '#' if self.peek(1) == '{' => self.sign(),
                 '#' if self.is_raw_string() => self.raw_string()?,
-                '#' => {
-                    self.advance();
-                    self.lead.push_str("//");
-                    self.rest_of_comment();
-                }
+                '#' => self.python_comment(),
                 '"' | '\'' => self.text("")?,
                 '`' => self.back_ticks()?,
                 c if c.is_ascii_digit() || (c == '.' && self.peek(1).is_ascii_digit() && !self.follows_operand()) => {
@@ -162,6 +162,12 @@ impl Lexer {
     fn rest_of_line_is_blank(&self, from: usize) -> bool {
         let rest = self.chars.get(self.at + from..).unwrap_or_default();
         rest.iter().take_while(|c| **c != '\n').all(|c| c.is_whitespace())
+    }
+
+    fn python_comment(&mut self) {
+        self.advance();
+        self.lead.push_str("//");
+        self.rest_of_comment();
     }
 
     fn rest_of_comment(&mut self) {
@@ -195,6 +201,11 @@ impl Lexer {
 
     fn follows_operand(&self) -> bool {
         self.out.last().is_some_and(ends_operand)
+    }
+
+    /// Whether what stands here belongs to what stands before it, on this line or, within round and square brackets, on an earlier one.
+    fn goes_on(&self) -> bool {
+        !self.begins_line || self.open.last().is_some_and(|bracket| matches!(bracket.as_str(), "(" | "[" | "?["))
     }
 
     fn written(&self, start: usize) -> String {
@@ -275,6 +286,13 @@ impl Lexer {
         let start = self.at;
         self.skip(n_chars);
         let text = self.written(start);
+        match text.as_str() {
+            "(" | "[" | "{" | "#{" | "?[" => self.open.push(text.clone()),
+            ")" | "]" | "}" => {
+                self.open.pop();
+            }
+            _ => {}
+        }
         self.push(Kind::Sign, text, place, None, 0);
     }
 

@@ -87,6 +87,9 @@ pub fn ends_operand(token: &Token) -> bool {
                 | "throw"
                 | "let"
                 | "const"
+                | "break"
+                | "continue"
+                | "pass"
         ),
         Kind::Sign => matches!(token.text.as_str(), ")" | "]" | "}"),
         Kind::End => false,
