@@ -454,6 +454,7 @@ fn memory_bombs_end_and_leave_room() {
             "let s = \"a \" * 2000000; s.to_chars()",
             "let q = \"[1,\" * 1000000; parse_json(q)",
             "let l = zeros(500000).tolist(); l.sort()",
+            "let l = [[0] * np.zeros(1)] * 500; let m = [l] * 1000;",
             "let z = zeros(600000); [z, z, z, z, z, z, z, z, z, z, z, z, z, z].to_json()",
             "let f = |x| x; loop { f = f.curry(f); }",
             "try { let s = \"x\"; loop { s += s; } } catch (e) { } 1",

@@ -42,7 +42,8 @@ fn exceeds(value: &Dynamic, depth_left: usize, n_containers: &mut usize) -> bool
     true
 }
 
-/// Bytes that a copy of the value takes: lists and maps are copied whole, all else is shared.
+/// Bytes that a copy of the value takes: lists and maps are copied whole; of arrays and the values of tools what they share stays, but each
+/// copy has a block of its own.
 pub fn copied_bytes(value: &Dynamic) -> usize {
     let mut n_bytes = 0usize;
     add_copied_bytes(value, MAX_DEPTH, &mut n_bytes);
@@ -51,6 +52,13 @@ pub fn copied_bytes(value: &Dynamic) -> usize {
 
 /// Bytes of one block's header and of the allocator's bookkeeping.
 const BLOCK_BYTES: usize = 32;
+
+/// Bytes of the block of a native value: its own fields, which none has more of, and a pointer to them.
+const NATIVE_BYTES: usize = 256 + 2 * BLOCK_BYTES;
+
+fn is_inline(value: &Dynamic) -> bool {
+    value.is_unit() || value.is_bool() || value.is_int() || value.is_float() || value.is_char() || value.is_string()
+}
 
 fn add_copied_bytes(value: &Dynamic, depth_left: usize, n_bytes: &mut usize) {
     *n_bytes = n_bytes.saturating_add(std::mem::size_of::<Dynamic>());
@@ -67,6 +75,8 @@ fn add_copied_bytes(value: &Dynamic, depth_left: usize, n_bytes: &mut usize) {
     } else if let Some(closure) = value.read_lock::<FnPtr>() {
         *n_bytes = n_bytes.saturating_add(2 * BLOCK_BYTES + std::mem::size_of::<FnPtr>());
         closure.curry().iter().for_each(|item| add_copied_bytes(item, depth_left - 1, n_bytes));
+    } else if !is_inline(value) {
+        *n_bytes = n_bytes.saturating_add(NATIVE_BYTES);
     }
 }
 
@@ -115,6 +125,47 @@ mod tests {
         assert!((10 * one..10 * one + 1000).contains(&many), "{many}");
         assert_eq!(copied_bytes(&Dynamic::from("long ".repeat(100))), 16);
         assert_eq!(text_bytes(&Dynamic::from("abcd"), 3), 36);
+    }
+
+    #[test]
+    fn copies_of_native_values_take_no_more_than_is_counted() {
+        use crate::{
+            array::{Arr, Bools},
+            memory::Account,
+            tools::values::{
+                FrameValue, MaskValue, MeasurementValue, ObjectValue, PerFrameMaskValue, PictureValue, PointsValue,
+                ReconstructionValue, RelationValue,
+            },
+        };
+        let account = Account::new();
+        let _entered = account.enter();
+        for value in [
+            Dynamic::from(Arr::of_vec(vec![1.0, 2.0])),
+            Dynamic::from(Bools::of_vec(vec![true; 9])),
+            Dynamic::from(0..3_i64),
+            Dynamic::from_float(1.0),
+            Dynamic::from("text"),
+            Dynamic::from(vec![Dynamic::from(Arr::of_vec(vec![1.0])); 3]),
+        ] {
+            let before = account.held_bytes();
+            let copies = vec![value.clone(); 1000];
+            let taken = account.held_bytes() - before;
+            assert!(taken <= 1000 * copied_bytes(&value) + 100, "{taken} bytes for 1000 of {}", value.type_name());
+            drop(copies);
+        }
+        for n_bytes in [
+            size_of::<FrameValue>(),
+            size_of::<MaskValue>(),
+            size_of::<MeasurementValue>(),
+            size_of::<ObjectValue>(),
+            size_of::<PerFrameMaskValue>(),
+            size_of::<PictureValue>(),
+            size_of::<PointsValue>(),
+            size_of::<ReconstructionValue>(),
+            size_of::<RelationValue>(),
+        ] {
+            assert!(n_bytes <= NATIVE_BYTES - 2 * BLOCK_BYTES, "{n_bytes}");
+        }
     }
 
     #[test]
