@@ -223,7 +223,8 @@ pub(crate) fn nearest_in(polygon: &[[f64; 2]], p: [f64; 2]) -> [f64; 2] {
     places.min_by(|q, r| away_m(q).total_cmp(&away_m(r))).unwrap_or(p)
 }
 
-fn nearest_on_segment(p: [f64; 2], a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
+/// The place on a segment nearest to a point.
+pub(crate) fn nearest_on_segment(p: [f64; 2], a: [f64; 2], b: [f64; 2]) -> [f64; 2] {
     let (dx, dy) = (b[0] - a[0], b[1] - a[1]);
     let length2 = dx * dx + dy * dy;
     let share = if length2 > 0.0 { ((p[0] - a[0]) * dx + (p[1] - a[1]) * dy) / length2 } else { 0.0 };

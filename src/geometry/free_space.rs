@@ -10,7 +10,7 @@ use nalgebra::{Isometry3, Point3, Vector2};
 
 use super::{
     DepthMap, DepthNoise, GeometryError, Intrinsics, Prepared, Quantity, Unit,
-    footprint::{contains, distance_to_segment, edges, intersection},
+    footprint::{contains, edges, intersection, nearest_on_segment},
 };
 
 /// Cells are no smaller.
@@ -253,10 +253,9 @@ fn nearest_pair(a: &[[f64; 2]], b: &[[f64; 2]]) -> Option<(Vector2<f64>, Vector2
     let mut look = |from: &[[f64; 2]], to: &[[f64; 2]], is_swapped: bool| {
         for corner in from {
             for (start, end) in edges(to) {
-                let distance_m = distance_to_segment(*corner, start, end);
+                let (p, q) = (Vector2::from(*corner), Vector2::from(nearest_on_segment(*corner, start, end)));
+                let distance_m = (q - p).norm();
                 if best.as_ref().is_none_or(|(least, ..)| distance_m < *least) {
-                    let p = Vector2::from(*corner);
-                    let q = nearest_on_segment(p, start.into(), end.into());
                     best = Some(if is_swapped { (distance_m, q, p) } else { (distance_m, p, q) });
                 }
             }
@@ -265,12 +264,6 @@ fn nearest_pair(a: &[[f64; 2]], b: &[[f64; 2]]) -> Option<(Vector2<f64>, Vector2
     look(a, b, false);
     look(b, a, true);
     best.map(|(_, p, q)| (p, q)).filter(|(p, q)| !contains(a, (*q).into()) && !contains(b, (*p).into()))
-}
-
-fn nearest_on_segment(p: Vector2<f64>, start: Vector2<f64>, end: Vector2<f64>) -> Vector2<f64> {
-    let along = end - start;
-    let share = (along.dot(&(p - start)) / along.norm_squared().max(1e-18)).clamp(0.0, 1.0);
-    start + along * share
 }
 
 #[cfg(test)]

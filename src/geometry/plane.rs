@@ -95,27 +95,14 @@ pub(crate) fn normals_of(surface: &Surface, n_most: usize) -> Vec<(UnitVector3<f
 /// The plane that holds most of plain points, each within `band_m`, by RANSAC with a fixed seed and a refit by total least squares.
 /// `None` without a plane. The normal points upward.
 pub fn fit_points(points: &[Point3<f64>], band_m: f64, n_iterations: usize) -> Option<(UnitVector3<f64>, f64)> {
-    let scored: Vec<Vector3<f64>> =
-        points.iter().step_by(points.len().div_ceil(MAX_SCORED).max(1)).map(|p| p.coords).collect();
-    let is_on = |p: &Vector3<f64>, normal: &Vector3<f64>, offset_m: f64| (normal.dot(p) - offset_m).abs() <= band_m;
+    let is_on =
+        |p: &Point3<f64>, normal: &Vector3<f64>, offset_m: f64| (normal.dot(&p.coords) - offset_m).abs() <= band_m;
     let up = Vector3::z_axis();
-    let mut random = SplitMix64(0x5EED);
-    let mut best: Option<(UnitVector3<f64>, f64, usize)> = None;
-    let (mut n_needed, mut n_tried) = (n_iterations.max(1), 0);
-    while n_tried < n_needed {
-        n_tried += 1;
-        let Some((normal, offset_m)) = hypothesis(&scored, |p| *p, &mut random, &up, 0.0) else { continue };
-        let n_inliers = scored.iter().filter(|p| is_on(p, &normal, offset_m)).count();
-        if best.as_ref().is_none_or(|(_, _, n_best)| n_inliers > *n_best) {
-            n_needed = n_needed.min(enough_hypotheses(n_inliers, scored.len()).max(20));
-            best = Some((normal, offset_m, n_inliers));
-        }
-    }
-    let (mut normal, mut offset_m, _) = best?;
-    let origin = points.iter().find(|p| is_on(&p.coords, &normal, offset_m))?.coords;
+    let (mut normal, mut offset_m) = dominant(points, |p| p.coords, is_on, n_iterations, (&up, 0.0))?;
+    let origin = points.iter().find(|p| is_on(p, &normal, offset_m))?.coords;
     for _ in 0..REFITS {
         let mut sums = Sums::about(origin);
-        points.iter().filter(|p| is_on(&p.coords, &normal, offset_m)).for_each(|p| sums.add(&p.coords));
+        points.iter().filter(|p| is_on(p, &normal, offset_m)).for_each(|p| sums.add(&p.coords));
         let fitted = sums.plane(points.len(), &up)?;
         if (fitted.normal, fitted.offset_m) == (normal, offset_m) {
             break;
@@ -123,6 +110,30 @@ pub fn fit_points(points: &[Point3<f64>], band_m: f64, n_iterations: usize) -> O
         (normal, offset_m) = (fitted.normal, fitted.offset_m);
     }
     Some((normal, offset_m))
+}
+
+/// The plane through three points that holds most of all: normal and offset. Its normal has at least `least_cosine` with `up`.
+fn dominant<T: Copy>(
+    points: &[T],
+    position: impl Fn(&T) -> Vector3<f64>,
+    is_on: impl Fn(&T, &Vector3<f64>, f64) -> bool,
+    n_iterations: usize,
+    (up, least_cosine): (&UnitVector3<f64>, f64),
+) -> Option<(UnitVector3<f64>, f64)> {
+    let scored: Vec<T> = points.iter().step_by(points.len().div_ceil(MAX_SCORED).max(1)).copied().collect();
+    let mut random = SplitMix64(0x5EED);
+    let mut best: Option<(UnitVector3<f64>, f64, usize)> = None;
+    let (mut n_needed, mut n_tried) = (n_iterations.max(1), 0);
+    while n_tried < n_needed {
+        n_tried += 1;
+        let Some((normal, offset_m)) = hypothesis(&scored, &position, &mut random, up, least_cosine) else { continue };
+        let n_inliers = scored.iter().filter(|point| is_on(point, &normal, offset_m)).count();
+        if best.as_ref().is_none_or(|(_, _, n_best)| n_inliers > *n_best) {
+            n_needed = n_needed.min(enough_hypotheses(n_inliers, scored.len()).max(20));
+            best = Some((normal, offset_m, n_inliers));
+        }
+    }
+    best.map(|(normal, offset_m, _)| (normal, offset_m))
 }
 
 /// Hypotheses after which three points that all lie on the plane were drawn at least once.
@@ -133,23 +144,8 @@ fn enough_hypotheses(n_inliers: usize, n_all: usize) -> usize {
 }
 
 fn fit_readings(points: &[Reading], up: &UnitVector3<f64>, max_tilt_rad: f64) -> Result<Plane, GeometryError> {
-    let scored: Vec<Reading> = points.iter().step_by(points.len().div_ceil(MAX_SCORED).max(1)).copied().collect();
     let least_cosine = max_tilt_rad.cos();
-    let mut random = SplitMix64(0x5EED);
-    let mut best: Option<(UnitVector3<f64>, f64, usize)> = None;
-    let mut n_needed = MAX_HYPOTHESES;
-    let mut n_tried = 0;
-    while n_tried < n_needed {
-        n_tried += 1;
-        let Some((normal, offset_m)) = hypothesis(&scored, |reading| reading.p, &mut random, up, least_cosine) else {
-            continue;
-        };
-        let n_inliers = scored.iter().filter(|reading| reading.is_on(&normal, offset_m, BAND_SIGMAS)).count();
-        if best.as_ref().is_none_or(|(_, _, n_best)| n_inliers > *n_best) {
-            n_needed = enough_hypotheses(n_inliers, scored.len()).clamp(20, MAX_HYPOTHESES);
-            best = Some((normal, offset_m, n_inliers));
-        }
-    }
+    let is_on = |reading: &Reading, normal: &Vector3<f64>, offset_m: f64| reading.is_on(normal, offset_m, BAND_SIGMAS);
     let not_found = || {
         GeometryError::NotMeasurable(format!(
             "no plane within {:.0}° of the asked direction holds {:.0} % of the {} points; choose a flatter surface",
@@ -158,7 +154,8 @@ fn fit_readings(points: &[Reading], up: &UnitVector3<f64>, max_tilt_rad: f64) ->
             points.len()
         ))
     };
-    let (mut normal, mut offset_m, _) = best.ok_or_else(not_found)?;
+    let (mut normal, mut offset_m) =
+        dominant(points, |reading| reading.p, is_on, MAX_HYPOTHESES, (up, least_cosine)).ok_or_else(not_found)?;
     let mut plane = None;
     let mut n_sigmas = BAND_SIGMAS;
     for _ in 0..REFITS {

@@ -146,11 +146,7 @@ impl Lexer {
                 if self.peek(0) == '{' {
                     format.push(Part::Words(std::mem::take(&mut spec)));
                     self.advance();
-                    let (start, line, column) = (self.at, self.line, self.column);
-                    self.skip_code(place, &['}'])?;
-                    let source = self.written(start);
-                    self.advance();
-                    format.push(Part::Code { source, line, column, conversion: None, format: Vec::new() });
+                    format.push(self.code(place)?);
                 } else {
                     spec.push(self.advance());
                 }
@@ -162,6 +158,15 @@ impl Lexer {
         }
         self.advance();
         Ok(Part::Code { source, line, column, conversion, format })
+    }
+
+    /// Code up to its `}`, which is skipped.
+    fn code(&mut self, place: (usize, usize)) -> Result<Part, Mistake> {
+        let (start, line, column) = (self.at, self.line, self.column);
+        self.skip_code(place, &['}'])?;
+        let source = self.written(start);
+        self.advance();
+        Ok(Part::Code { source, line, column, conversion: None, format: Vec::new() })
     }
 
     /// Moves to the first of `ends` outside brackets and texts.
@@ -217,11 +222,7 @@ impl Lexer {
                 parts.push(Part::Words(std::mem::take(&mut words)));
                 self.advance();
                 self.advance();
-                let (start, line, column) = (self.at, self.line, self.column);
-                self.skip_code(place, &['}'])?;
-                let source = self.written(start);
-                self.advance();
-                parts.push(Part::Code { source, line, column, conversion: None, format: Vec::new() });
+                parts.push(self.code(place)?);
             } else {
                 words.push(self.advance());
             }
